@@ -1,0 +1,94 @@
+"""Closed contours in the plane of a pullback image.
+
+Points are (x, y) in mm from the catheter's centre, x along image columns to the right, y along
+image rows downwards. Winding is normalised to growing ``angle`` (from +x towards +y).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def signed_area_mm2(contour: FloatArray) -> float:
+    """Area inside a closed polygon (M, 2), positive where it winds from +x towards +y."""
+    x, y = contour.T
+    return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+
+
+def normalised_contour(contour: FloatArray) -> FloatArray:
+    """Wind a contour (M, 2) from +x towards +y and drop repeated points.
+
+    Raises
+    ------
+    ValueError
+        If fewer than three distinct points are left, one is not finite, or the area is zero.
+    """
+    points = np.array(contour, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        msg = f"a contour must have shape (M, 2), got {points.shape}"
+        raise ValueError(msg)
+    if not np.isfinite(points).all():
+        bad = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
+        msg = f"contour point {bad} is not finite: {points[bad]}"
+        raise ValueError(msg)
+    distinct = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1) > 1e-9
+    points = points[distinct]
+    if len(points) < 3:
+        msg = f"a contour needs three distinct points, got {len(points)}"
+        raise ValueError(msg)
+    area_mm2 = signed_area_mm2(points)
+    if abs(area_mm2) < 1e-9:
+        msg = f"a contour must enclose an area, got {area_mm2} mm2 from {len(points)} points"
+        raise ValueError(msg)
+    points = points if area_mm2 > 0.0 else points[::-1].copy()
+    points.flags.writeable = False
+    return points
+
+
+def area_mm2(contour: FloatArray) -> float:
+    """Area inside a closed polygon (M, 2), in mm2."""
+    return abs(signed_area_mm2(contour))
+
+
+def centroid_mm(contour: FloatArray) -> FloatArray:
+    """Centre of the area inside a closed polygon (M, 2), shape (2,), in mm."""
+    following = np.roll(contour, -1, axis=0)
+    cross = contour[:, 0] * following[:, 1] - contour[:, 1] * following[:, 0]
+    return (contour + following).T @ cross / (3.0 * cross.sum())
+
+
+def resampled_contour(contour: FloatArray, count: int) -> FloatArray:
+    """Place ``count`` points at equal steps along a closed polygon (M, 2), shape (count, 2).
+
+    The first point is the one at the smallest angle about the centroid, so that the result does
+    not depend on where the input starts.
+    """
+    centre = centroid_mm(contour)
+    angles = np.arctan2(*(contour - centre).T[::-1])
+    rolled = np.roll(contour, -int(np.argmin(np.abs(angles))), axis=0)
+    closed = np.vstack([rolled, rolled[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    wanted = np.arange(count) * (along[-1] / count)
+    return np.column_stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)])
+
+
+def radial_profile(contour: FloatArray, centre: FloatArray, count: int) -> FloatArray:
+    """Distance from a centre to the farthest crossing of each of ``count`` rays, shape (count,), in mm.
+
+    Ray ``k`` points at ``2 pi k / count`` from +x towards +y. The centre must lie inside the
+    polygon (M, 2); a ray that meets no edge, which happens only for a centre outside, gives 0.
+    """
+    angles = 2.0 * np.pi * np.arange(count) / count
+    directions = np.column_stack([np.cos(angles), np.sin(angles)])
+    start = contour - centre
+    edge = np.roll(start, -1, axis=0) - start
+    # Solve start + t edge = r direction for every (ray, edge) pair.
+    det = directions[:, None, 0] * edge[None, :, 1] - directions[:, None, 1] * edge[None, :, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = (start[None, :, 0] * edge[None, :, 1] - start[None, :, 1] * edge[None, :, 0]) / det
+        t = (start[None, :, 0] * directions[:, None, 1] - start[None, :, 1] * directions[:, None, 0]) / det
+    hit = (t >= -1e-12) & (t <= 1.0 + 1e-12) & (r > 0.0) & np.isfinite(r)
+    return np.where(hit, r, 0.0).max(axis=1)

@@ -1,0 +1,112 @@
+"""One acquired run of an intravascular catheter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.contours import normalised_contour
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+View = Literal["looking-distal", "looking-proximal"]
+Modality = Literal["OCT", "IVUS"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pullback:
+    """Frames of a pullback, proximal to distal, with a position each.
+
+    Attributes
+    ----------
+    frame : (N,) int array
+        Index of each frame in acquisition order, from 0. Read-only.
+    position_mm : (N,) array
+        How far the catheter had been withdrawn from the most distal frame. Falls along the
+        array, since that runs proximal to distal; equal positions keep acquisition order.
+    lumen : mapping of int to (M, 2) array
+        Lumen contour by acquisition index, mm from the catheter's centre. Frames without a
+        contour are absent.
+    eem : mapping of int to (M, 2) array
+        External elastic membrane, likewise.
+    excluded : mapping of int to str
+        Reason by acquisition index for frames that must not drive the registration.
+    view : str
+        ``looking-distal`` where (+column axis) x (+row axis) points distally in the body.
+    modality : str or None
+        OCT or IVUS.
+    field_of_view_mm : float or None
+        Largest distance from the catheter at which the lumen can be seen.
+    """
+
+    frame: IntArray
+    position_mm: FloatArray
+    lumen: Mapping[int, FloatArray]
+    eem: Mapping[int, FloatArray] = field(default_factory=dict)
+    excluded: Mapping[int, str] = field(default_factory=dict)
+    view: View = "looking-distal"
+    modality: Modality | None = None
+    field_of_view_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        frame = np.array(self.frame, dtype=np.int64)
+        position_mm = np.array(self.position_mm, dtype=np.float64)
+        if frame.ndim != 1 or len(frame) == 0 or position_mm.shape != frame.shape:
+            msg = f"frame and position_mm must have one shape (N,), got {frame.shape} and {position_mm.shape}"
+            raise ValueError(msg)
+        if not np.isfinite(position_mm).all():
+            bad = int(np.flatnonzero(~np.isfinite(position_mm))[0])
+            msg = f"position_mm of frame {frame[bad]} is not finite: {position_mm[bad]}"
+            raise ValueError(msg)
+        if len(np.unique(frame)) != len(frame):
+            values, counts = np.unique(frame, return_counts=True)
+            msg = f"frame {values[np.argmax(counts)]} comes {counts.max()} times; each may come once"
+            raise ValueError(msg)
+        order = np.lexsort((frame, -position_mm))
+        frame, position_mm = frame[order], position_mm[order]
+        for name, contours in (("lumen", self.lumen), ("eem", self.eem)):
+            strange = sorted(set(contours) - set(frame.tolist()))
+            if strange:
+                msg = f"{name} has a contour for frame {strange[0]}, which the pullback does not have"
+                raise ValueError(msg)
+            clean = {int(k): normalised_contour(v) for k, v in contours.items()}
+            object.__setattr__(self, name, clean)
+        for array in (frame, position_mm):
+            array.flags.writeable = False
+        object.__setattr__(self, "frame", frame)
+        object.__setattr__(self, "position_mm", position_mm)
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.frame)
+
+    @property
+    def length_mm(self) -> float:
+        """Distance between the first and the last position, in mm."""
+        return float(np.ptp(self.position_mm))
+
+    @property
+    def frame_spacing_mm(self) -> float:
+        """Median distance between neighbouring frames, in mm; 0 for a single frame."""
+        return float(np.median(-np.diff(self.position_mm))) if len(self) > 1 else 0.0
+
+    def mirrored(self) -> Pullback:
+        """Return the pullback as it would look from the other side: every contour's y negated."""
+
+        def flip(contours: Mapping[int, FloatArray]) -> dict[int, FloatArray]:
+            return {k: v * np.array([1.0, -1.0]) for k, v in contours.items()}
+
+        return Pullback(
+            self.frame,
+            self.position_mm,
+            flip(self.lumen),
+            flip(self.eem),
+            self.excluded,
+            self.view,
+            self.modality,
+            self.field_of_view_mm,
+        )
