@@ -1,0 +1,229 @@
+"""A synthetic patient: a case as a user would have it, and the truth behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.case import Case
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.centerline import Centerline, VesselTree
+from coreg.landmarks import Landmark, SideBranch
+from coreg.phantom.artery import make_lumen
+from coreg.phantom.catheter import Catheter, Motion, draw_motion, lay_catheter
+from coreg.phantom.ccta import (
+    Shown,
+    drawn_centerline,
+    label_volume,
+    shown_by_ccta,
+    true_centerline,
+)
+from coreg.phantom.lumen import Lumen
+from coreg.phantom.randomness import component_rng
+from coreg.phantom.reader import read_outlines
+from coreg.phantom.settings import PhantomSettings
+from coreg.phantom.truth import branch_landmark, image_axes, ostium_mm, poses_along
+from coreg.pullback import Pullback
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SMALLEST_LANDMARK_MM = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomPatient:
+    """A synthetic patient.
+
+    Attributes
+    ----------
+    case : Case
+        What a user would have.
+    truth : VirtualCatheterPath
+        Exact poses of all frames; arc length and rotation along the case's centerline (the true
+        one where the case has none).
+    landmarks : tuple of Landmark
+        Exact, the same as the case's.
+    centerline : Centerline
+        True centres of the main vessel, arc length 0 at its ostium.
+    side_branches : tuple of SideBranch
+        All true ones.
+    lumen : Lumen
+        True lumen.
+    shown : Shown
+        What the CCTA shows: radius scale, missing branches.
+    catheter : Catheter
+        Where the catheter lay.
+    motion : Motion
+        How it moved.
+    settings : PhantomSettings
+        How the patient was made.
+    seed : int
+        Likewise.
+    ending : str
+        Where the pullback ends: vessel, guide or aorta.
+    """
+
+    case: Case
+    truth: VirtualCatheterPath
+    landmarks: tuple[Landmark, ...]
+    centerline: Centerline
+    side_branches: tuple[SideBranch, ...]
+    lumen: Lumen
+    shown: Shown
+    catheter: Catheter
+    motion: Motion
+    settings: PhantomSettings
+    seed: int
+    ending: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    length_mm: float
+    start_mm: float
+    end_mm: float
+    label_end_mm: float
+    position_mm: FloatArray
+    ending: str
+
+
+def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> PhantomPatient:
+    """Make a synthetic patient; the same seed and settings always give the same one.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0.
+    settings : PhantomSettings, optional
+        By default a typical OCT patient.
+
+    Raises
+    ------
+    ValueError
+        If the seed is negative.
+    """
+    if seed < 0:
+        msg = f"seed must be at least 0, got {seed}"
+        raise ValueError(msg)
+    settings = settings or PhantomSettings()
+    plan = _plan(seed, settings)
+    lumen = make_lumen(seed, length_mm=plan.length_mm, covered_mm=(max(plan.end_mm, 0.0), plan.start_mm))
+    catheter = lay_catheter(seed, lumen)
+    motion = draw_motion(seed, plan.position_mm, settings)
+    place = motion.place_mm + _start_place(plan, catheter, motion)
+    shown = shown_by_ccta(seed, lumen, settings, end_mm=plan.label_end_mm, aorta=plan.ending != "vessel")
+    line, ostium_click, distal_click = drawn_centerline(seed, shown, settings)
+    centerline = true_centerline(lumen)
+    vessel = VesselTree((line if settings.centerline_known else centerline,)).vessel(
+        ostium_click, distal_click
+    )
+
+    order = np.arange(len(plan.position_mm))[::-1]
+    origin, frames = catheter.path.at(place[order])
+    axes = image_axes(frames, motion.turn_rad[order], settings.view)
+    truth = poses_along(vessel, order, plan.position_mm[order], origin, axes)
+    axis_mm = np.interp(place, catheter.path_mm, catheter.axis_mm)
+    read = read_outlines(
+        seed,
+        lumen,
+        origin[::-1],
+        axes[::-1],
+        axis_mm,
+        settings,
+        ending=plan.ending,
+        pitch_mm=_pitch(plan.position_mm),
+    )
+    pullback = Pullback(
+        np.arange(len(plan.position_mm)),
+        plan.position_mm,
+        read.contours,
+        view=settings.view,
+        modality=settings.modality,
+        field_of_view_mm=read.field_of_view_mm,
+    )
+    branches, landmarks = _branch_truth(lumen, shown, truth)
+    name = f"phantom-{seed}"
+    case = Case(
+        name,
+        label_volume(seed, shown, settings),
+        pullback,
+        VesselTree((line,)) if settings.centerline_known else None,
+        ostium_click,
+        distal_click,
+        landmarks,
+        patient=name,
+        vessel="LAD",
+    )
+    return PhantomPatient(
+        case,
+        truth,
+        landmarks,
+        centerline,
+        branches,
+        lumen,
+        shown,
+        catheter,
+        motion,
+        settings,
+        seed,
+        plan.ending,
+    )
+
+
+def _pitch(position_mm: FloatArray) -> float:
+    return float(np.median(np.diff(position_mm)))
+
+
+def _plan(seed: int, settings: PhantomSettings) -> _Plan:
+    """Lay out where the pullback runs in the vessel."""
+    rng = component_rng(seed, "plan")
+    length = rng.uniform(70.0, 110.0)
+    run = rng.uniform(52.0, 73.8)
+    offset = rng.uniform(4.0, 25.0)
+    odds = rng.uniform(size=2)
+    beyond_mm, cut_mm = rng.uniform(3.0, 8.0), rng.uniform(3.0, 10.0)
+    rng = component_rng(seed, f"positions {settings.modality}")
+    if settings.modality == "OCT":
+        position = 0.2 * np.arange(round(run / 0.2) + 1)
+    else:
+        pitch = rng.uniform(0.4, 0.6)
+        steps = pitch * np.clip(1.0 + 0.05 * rng.standard_normal(round(run / pitch)), 0.8, 1.2)
+        position = np.round(np.concatenate([[0.0], np.cumsum(steps)]), 3)
+    travel = 1.08 * position[-1]
+    length = max(length, offset + travel + 7.0)
+    start = length - offset
+    guide, aorta = settings.ending_odds
+    ending = "guide" if odds[0] < guide else "aorta" if odds[0] < guide + aorta else "vessel"
+    end = start - travel
+    if ending != "vessel":
+        end = -beyond_mm
+        start = min(end + position[-1], length - 4.0)
+    label_end = start - cut_mm if odds[1] < settings.truncated_odds else length
+    return _Plan(length, start, end, label_end, position, ending)
+
+
+def _start_place(plan: _Plan, catheter: Catheter, motion: Motion) -> float:
+    """Path place of the most distal frame."""
+    if plan.ending == "vessel":
+        return float(np.interp(plan.start_mm, catheter.axis_mm, catheter.path_mm))
+    # Where the pullback ends is what was planned; its start follows from the true travel.
+    end = np.interp(plan.end_mm, catheter.axis_mm, catheter.path_mm)
+    return float(end - motion.place_mm[-1])
+
+
+def _branch_truth(
+    lumen: Lumen, shown: Shown, truth: VirtualCatheterPath
+) -> tuple[tuple[SideBranch, ...], tuple[Landmark, ...]]:
+    branches, landmarks = [], []
+    for each in lumen.branches:
+        ostium = ostium_mm(lumen, each)
+        landmark = branch_landmark(truth, each, ostium)
+        frame, angle = (None, None) if landmark is None else (landmark.frame, landmark.angle_rad)
+        radius = float(each.radius_mm[0])
+        branches.append(SideBranch(each.id, ostium, each.arc_length_mm, radius, frame=frame, angle_rad=angle))
+        if landmark is not None and radius >= SMALLEST_LANDMARK_MM and each.id not in shown.missing:
+            landmarks.append(landmark)
+    return tuple(branches), tuple(landmarks)

@@ -1,0 +1,127 @@
+"""What kind of patient to make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from coreg.pullback import Modality, View
+
+Level = Literal["clean", "typical", "hard"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhantomSettings:
+    """Ranges from which a patient's facts are drawn. Pairs are lowest and highest value.
+
+    Attributes
+    ----------
+    modality : str
+        OCT (motor pullback) or IVUS (gated: a frame a beat, no swing, breathing).
+    view : str
+        From which side the images show the vessel.
+    centerline_known : bool
+        Whether the case has a centerline beside its two clicks.
+    speed_error, speed_variation : float
+        Largest constant error of the withdrawal's speed, and largest slow variation, relative.
+    swing_median_mm, swing_log_sd, swing_range_mm
+        Cardiac swing of the catheter along the vessel, peak to peak (lognormal, clipped).
+    breathing_range_mm : pair
+        Peak to peak displacement by breathing (IVUS).
+    drift_range_deg, slow_rotation_deg, cardiac_twist_range_deg
+        Rotation about the catheter path over the run, its slow part, and within the beat.
+    radius_scale_range : pair
+        CCTA radius over true radius.
+    surface_error_mm, surface_correlation_mm : float
+        Standard deviation and correlation length of the CCTA label's surface error.
+    centerline_error_mm : pair
+        Standard deviation of the centerline's error, per transverse axis.
+    missing_branch_share : float
+        Of side branches that the CCTA does not show.
+    reader_noise_mm, missing_contour_share, bulge_range_mm
+        The reader of the pullback: error of contours, frames without one, and how far past the
+        wall the outline goes into a side branch.
+    ending_odds : pair
+        Odds that the pullback ends in the guide catheter, and in the aorta.
+    truncated_odds, bad_stretch_odds, small_view_odds : float
+        Odds of a CCTA label that ends before the pullback's distal end, of a tenth of the frames
+        with wrong contours, and of a field of view that the lumen leaves.
+    """
+
+    modality: Modality = "OCT"
+    view: View = "looking-distal"
+    centerline_known: bool = True
+    speed_error: float = 0.06
+    speed_variation: float = 0.05
+    swing_median_mm: float = 1.3
+    swing_log_sd: float = 0.45
+    swing_range_mm: tuple[float, float] = (0.5, 3.0)
+    breathing_range_mm: tuple[float, float] = (0.2, 1.2)
+    drift_range_deg: tuple[float, float] = (-100.0, 100.0)
+    slow_rotation_deg: float = 12.0
+    cardiac_twist_range_deg: tuple[float, float] = (2.0, 8.0)
+    radius_scale_range: tuple[float, float] = (0.9, 1.1)
+    surface_error_mm: float = 0.12
+    surface_correlation_mm: float = 3.0
+    centerline_error_mm: tuple[float, float] = (0.15, 0.20)
+    missing_branch_share: float = 0.2
+    reader_noise_mm: tuple[float, float] = (0.03, 0.05)
+    missing_contour_share: tuple[float, float] = (0.02, 0.04)
+    bulge_range_mm: tuple[float, float] = (0.5, 1.5)
+    ending_odds: tuple[float, float] = (0.0, 0.0)
+    truncated_odds: float = 0.0
+    bad_stretch_odds: float = 0.0
+    small_view_odds: float = 0.0
+
+
+def preset(level: Level, *, modality: Modality = "OCT") -> PhantomSettings:
+    """Return the settings of a level of difficulty.
+
+    Parameters
+    ----------
+    level : str
+        ``clean``: no errors and no swing, only anatomy, speed and rotation. ``typical``: as real
+        cases are. ``hard``: also what goes wrong in some of them.
+    modality : str
+        OCT or IVUS.
+
+    Examples
+    --------
+    >>> preset("clean").surface_error_mm
+    0.0
+    """
+    typical = PhantomSettings(modality=modality)
+    if level == "typical":
+        return typical
+    if level == "clean":
+        return replace(
+            typical,
+            speed_variation=0.0,
+            swing_range_mm=(0.0, 0.0),
+            breathing_range_mm=(0.0, 0.0),
+            cardiac_twist_range_deg=(0.0, 0.0),
+            slow_rotation_deg=0.0,
+            drift_range_deg=(-40.0, 40.0),
+            radius_scale_range=(1.0, 1.0),
+            surface_error_mm=0.0,
+            centerline_error_mm=(0.0, 0.0),
+            missing_branch_share=0.0,
+            reader_noise_mm=(0.0, 0.0),
+            missing_contour_share=(0.0, 0.0),
+        )
+    if level == "hard":
+        return replace(
+            typical,
+            swing_median_mm=2.6,
+            swing_range_mm=(1.0, 5.5),
+            breathing_range_mm=(0.5, 2.0),
+            cardiac_twist_range_deg=(4.0, 16.0),
+            radius_scale_range=(0.85, 1.1),
+            missing_branch_share=1.0 / 3.0,
+            ending_odds=(0.3, 0.15),
+            truncated_odds=0.3,
+            bad_stretch_odds=0.5,
+            small_view_odds=0.3,
+        )
+    msg = f"level must be clean, typical or hard, got {level!r}"
+    raise ValueError(msg)
