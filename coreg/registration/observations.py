@@ -1,0 +1,115 @@
+"""The pullback's side of a registration: lumen points per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import median_filter
+
+from coreg.contours import centroid_mm, radial_profile, resampled_contour
+from coreg.pullback import Pullback
+from coreg.registration.vessel import ANGLES, capped_profile
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """What the frames with a say have seen.
+
+    In-plane coordinates are those of a viewer who looks distally: for images that look
+    proximally, y is negated.
+
+    Attributes
+    ----------
+    row : (M,) int array
+        Row of the pullback's arrays.
+    depth_mm : (M,) array
+        Distance from the most proximal frame, grows distally.
+    points_mm : (M, K, 2) array
+        Lumen points at equal steps along the contour, mm from the catheter.
+    centre_mm : (M, 2) array
+        Middle of the lumen without its side branches, smooth along the pullback.
+    profile_mm : (M, ANGLES) array
+        Lumen radius by angle about the frame's own centre.
+    patches : (M,) array
+        Area of the wall that a frame stands for, over the area that errs as one.
+    """
+
+    row: IntArray
+    depth_mm: FloatArray
+    points_mm: FloatArray
+    centre_mm: FloatArray
+    profile_mm: FloatArray
+    patches: FloatArray
+
+    @property
+    def radius_mm(self) -> FloatArray:
+        """Median radius of each frame, shape (M,), in mm."""
+        return np.median(self.profile_mm, axis=1)
+
+
+def observe(pullback: Pullback, *, points: int, correlation_mm2: float, mirrored: bool = False) -> Observations:
+    """Gather the contours of the frames that may drive a registration.
+
+    Parameters
+    ----------
+    pullback : Pullback
+        Frames with a contour that are not excluded are taken.
+    points : int
+        Points along each contour.
+    correlation_mm2 : float
+        Area of wall over which errors are one and the same.
+    mirrored : bool
+        Look from the other side than the pullback says.
+    """
+    has_say = [int(f) in pullback.lumen and int(f) not in pullback.excluded for f in pullback.frame]
+    row = np.flatnonzero(has_say)
+    flip = -1.0 if (pullback.view == "looking-proximal") != mirrored else 1.0
+    contours = [pullback.lumen[int(pullback.frame[i])] for i in row]
+    if flip < 0:
+        contours = [(c * np.array([1.0, -1.0]))[::-1] for c in contours]
+    centres = np.array([_middle(c) for c in contours]).reshape(-1, 2)
+    profile = np.array(
+        [radial_profile(c, m, ANGLES) for c, m in zip(contours, centres, strict=True)]
+    ).reshape(-1, ANGLES)
+    depth = pullback.position_mm.max() - pullback.position_mm[row]
+    sampled = np.array([resampled_contour(c, points) for c in contours]).reshape(-1, points, 2)
+    around = 2.0 * np.pi * np.median(profile, axis=1) if len(row) else np.empty(0)
+    return Observations(
+        row, depth, sampled, _smooth(depth, centres), profile, around * _share_mm(depth) / correlation_mm2
+    )
+
+
+def _middle(contour: FloatArray) -> FloatArray:
+    """Centroid of a contour whose side branches are cut off, shape (2,)."""
+    centre = centroid_mm(contour)
+    angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
+    rays = np.column_stack([np.cos(angles), np.sin(angles)])
+    for _ in range(2):
+        profile = radial_profile(contour, centre, ANGLES)
+        if not (profile > 0.0).all():
+            break
+        centre = centre + centroid_mm(capped_profile(profile)[:, None] * rays)
+    return centre
+
+
+def _smooth(depth: FloatArray, values: FloatArray, *, sigma_mm: float = 0.5) -> FloatArray:
+    """Median, then Gaussian average (M, 2) of values along the pullback."""
+    if len(depth) < 5:
+        return values
+    steady = np.stack([median_filter(v, size=5, mode="nearest") for v in values.T], axis=1)
+    sigma = max(sigma_mm, 0.25 * float(np.median(np.diff(depth))))
+    weights = np.exp(-0.5 * ((depth[:, None] - depth[None, :]) / sigma) ** 2)
+    return weights @ steady / weights.sum(axis=1, keepdims=True)
+
+
+def _share_mm(depth: FloatArray) -> FloatArray:
+    """Length of pullback that each frame stands for; a gap counts for no more than 1 mm."""
+    if len(depth) < 2:
+        return np.full(len(depth), 1.0)
+    gaps = np.minimum(np.diff(depth), 1.0)
+    return 0.5 * (np.concatenate([[gaps[0]], gaps]) + np.concatenate([gaps, [gaps[-1]]]))

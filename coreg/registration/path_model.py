@@ -1,0 +1,269 @@
+"""The differentiable virtual catheter path, in torch.
+
+For a batch of hypotheses, functions of withdrawal depth (splines) give the pose of every frame: how
+far along the vessel, turned by how much, how far off across it. The catheter itself then is a curve
+in the world and the frames lie across *it*, not across the vessel: they are tilted with the curve's
+tangent. Lumen points carried into the world by those poses should lie on the CCTA's lumen surface.
+
+After Kadry et al. (arXiv 2301.00060), with distances sampled at lumen points only, a Gaussian process
+prior in place of penalties, and the poses parametrised about the lumen's middle, where rotation and
+offset do not compete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from coreg.registration.motion_prior import motion_precision, spline_basis, spline_knots
+from coreg.registration.observations import Observations
+from coreg.registration.vessel import Vessel
+from coreg.settings import RegistrationSettings
+
+FloatArray = npt.NDArray[np.float64]
+
+TILT_MM = 1.5
+EDGE_MM = 0.4
+FUNCTIONS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class VesselTensors:
+    """A vessel on a device.
+
+    Attributes
+    ----------
+    start_mm, step_mm : float
+        Arc length of the first station, and between stations.
+    table : (S, 12) tensor
+        Per station: point, normal, binormal, tangent.
+    distance : (1, 1, D, H, W) tensor
+        Signed distance in mm, float32.
+    low_mm, size_mm : (3,) tensors
+        World of the grid's first voxel, and extent of the grid between voxel centres.
+    first_mm, last_mm : float
+        Arc lengths between which the vessel can be compared.
+    """
+
+    start_mm: float
+    step_mm: float
+    table: Tensor
+    distance: Tensor
+    low_mm: Tensor
+    size_mm: Tensor
+    first_mm: float
+    last_mm: float
+
+    @classmethod
+    def on(cls, vessel: Vessel, device: torch.device) -> VesselTensors:
+        """Copy a vessel to a device."""
+        triad = vessel.frames.transpose(0, 2, 1).reshape(-1, 9)
+        table = np.concatenate([vessel.points_mm, triad], axis=1)
+        values = np.asarray(vessel.distance.values, dtype=np.float32)
+        shape = np.array(values.shape[::-1])
+        step = float(vessel.arc_length_mm[1] - vessel.arc_length_mm[0])
+        valid = np.flatnonzero(vessel.valid)
+        return cls(
+            float(vessel.arc_length_mm[0]),
+            step,
+            torch.as_tensor(table, dtype=torch.float64, device=device),
+            torch.as_tensor(values, device=device)[None, None],
+            torch.as_tensor(vessel.distance.index_to_world[:3, 3].copy(), dtype=torch.float64, device=device),
+            torch.as_tensor((shape - 1) * vessel.distance.spacing_mm[::-1], dtype=torch.float64, device=device),
+            float(vessel.arc_length_mm[valid[0]]),
+            float(vessel.arc_length_mm[valid[-1]]),
+        )
+
+    def at(self, arc_length_mm: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Point, normal, binormal and tangent (..., 3) at arc lengths (...); straight on beyond the ends."""
+        place = (arc_length_mm - self.start_mm) / self.step_mm
+        low = place.detach().floor().clamp(0, len(self.table) - 2).long()
+        share = (place - low)[..., None]
+        inner = share.clamp(0.0, 1.0)
+        a, b = self.table[low], self.table[low + 1]
+        mixed = a + inner * (b - a)
+        point = mixed[..., :3] + (share - inner) * self.step_mm * mixed[..., 9:]
+        return point, mixed[..., 3:6], mixed[..., 6:9], mixed[..., 9:]
+
+
+def sampled_distance(vessel: VesselTensors, world_mm: Tensor) -> Tensor:
+    """Signed distance (...) at world points (..., 3), linear between voxels."""
+    grid = (2.0 * (world_mm - vessel.low_mm) / vessel.size_mm - 1.0).to(torch.float32)
+    flat = grid.reshape(1, 1, 1, -1, 3)
+    out = torch.nn.functional.grid_sample(vessel.distance, flat, align_corners=True, padding_mode="border")
+    return out.reshape(world_mm.shape[:-1])
+
+
+@dataclass(frozen=True, eq=False)
+class PathModel:
+    """Everything fixed while the coefficients of a batch of paths are sought.
+
+    Coefficients are (H, 4 J + 1): arc length, rotation and two offsets at J knots, then the relative
+    radius scale.
+    """
+
+    vessel: VesselTensors
+    knots_mm: FloatArray
+    basis: Tensor
+    slope: Tensor
+    points: Tensor
+    centre: Tensor
+    radius: Tensor
+    patches: Tensor
+    precision: Tensor
+    mean: Tensor
+    surface_sd_mm: float
+
+    @classmethod
+    def build(
+        cls,
+        vessel: VesselTensors,
+        seen: Observations,
+        settings: RegistrationSettings,
+        *,
+        knot_spacing_mm: float,
+        frames: int,
+        points: int,
+    ) -> PathModel:
+        """Set up a level of detail: knots, about so many frames, so many points a frame."""
+        device = vessel.table.device
+        every = max(1, len(seen.row) // frames)
+        rows = np.arange(0, len(seen.row), every)
+        skip = max(1, seen.points_mm.shape[1] // points)
+        depth = seen.depth_mm[rows]
+        knots = spline_knots(seen.depth_mm, knot_spacing_mm)
+        precision = _block_diagonal(motion_precision(knots, settings.motion), settings.radius_scale_sd)
+        mean = np.concatenate([knots, np.zeros(3 * len(knots) + 1)])
+
+        def tensor(array: FloatArray) -> Tensor:
+            return torch.as_tensor(np.array(array), dtype=torch.float64, device=device)
+
+        return cls(
+            vessel,
+            knots,
+            tensor(spline_basis(depth, knots)),
+            tensor(slope_operator(depth)),
+            tensor(seen.points_mm[rows, ::skip]),
+            tensor(seen.centre_mm[rows]),
+            tensor(seen.radius_mm[rows]),
+            tensor(seen.patches[rows] * len(seen.row) / len(rows)),
+            tensor(precision),
+            tensor(mean),
+            settings.surface_sd_mm,
+        )
+
+    def functions(self, coefficients: Tensor) -> Tensor:
+        """Arc length, rotation and two offsets (H, 4, M) of the frames."""
+        batch = len(coefficients)
+        return coefficients[:, :-1].reshape(batch, FUNCTIONS, -1) @ self.basis.T
+
+    def poses(self, functions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Catheter centres, column and row axes, each (H, M, 3), from functions (H, 4, M)."""
+        return poses(self.vessel, functions, self.centre, self.slope)
+
+    def residuals(self, coefficients: Tensor, functions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Distances (H, M, K) in mm of lumen points from the CCTA's lumen surface, and the poses."""
+        origin, column, row = self.poses(functions)
+        world = origin[:, :, None] + self.points[None, :, :, :1] * column[:, :, None]
+        world = world + self.points[None, :, :, 1:] * row[:, :, None]
+        away = sampled_distance(self.vessel, world)
+        scale = coefficients[:, -1][:, None, None] * self.radius[None, :, None]
+        return away + scale, origin, column, row
+
+    def gate(self, arc_length_mm: Tensor) -> Tensor:
+        """1 within the comparable vessel, 0 beyond it, smooth over EDGE_MM."""
+        into = (arc_length_mm - self.vessel.first_mm) / EDGE_MM
+        out = (self.vessel.last_mm - arc_length_mm) / EDGE_MM
+        return torch.sigmoid(into) * torch.sigmoid(out)
+
+    def misfit(self, residuals: Tensor, width_mm: float) -> Tensor:
+        """Mean saturated square (H, M) of a frame's residuals, in units of the surface's variance."""
+        saturated = 1.0 - torch.exp(-0.5 * (residuals / width_mm) ** 2)
+        return (width_mm / self.surface_sd_mm) ** 2 * saturated.mean(dim=-1).to(torch.float64)
+
+    def null(self, width_mm: float) -> float:
+        """Misfit of a frame that is nowhere in the vessel."""
+        return 0.3 * (width_mm / self.surface_sd_mm) ** 2
+
+    def cost(self, coefficients: Tensor, width_mm: float) -> Tensor:
+        """Negative log posterior (H,) but for a constant."""
+        functions = self.functions(coefficients)
+        residuals, *_ = self.residuals(coefficients, functions)
+        return self._cost(coefficients, functions, self.misfit(residuals, width_mm), width_mm)
+
+    def _cost(self, coefficients: Tensor, functions: Tensor, misfit: Tensor, width_mm: float) -> Tensor:
+        gate = self.gate(functions[:, 0])
+        data = ((gate * misfit + (1.0 - gate) * self.null(width_mm)) * self.patches).sum(dim=1)
+        off = coefficients - self.mean
+        return data + 0.5 * torch.einsum("hp,pq,hq->h", off, self.precision, off)
+
+
+def poses(vessel: VesselTensors, functions: Tensor, centre: Tensor, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Poses of frames that lie across the catheter's own curve.
+
+    Parameters
+    ----------
+    vessel : VesselTensors
+        Axis and moving frame.
+    functions : (H, 4, M) tensor
+        Arc length (mm), rotation (rad), and the lumen centre's offset along normal and binormal (mm).
+    centre : (M, 2) tensor
+        Lumen centre in the image, mm from the catheter.
+    slope : (M, M) tensor
+        Takes values at the frames to their derivative by depth.
+
+    Returns
+    -------
+    origin_mm, column, row : (H, M, 3) tensors
+        In world mm; column and row are orthonormal and column x row points distally.
+    """
+    arc_length, rotation, along_normal, along_binormal = functions.unbind(dim=1)
+    point, normal, binormal, tangent = vessel.at(arc_length)
+    cosine, sine = torch.cos(rotation), torch.sin(rotation)
+    u = along_normal - (cosine * centre[:, 0] - sine * centre[:, 1])
+    v = along_binormal - (sine * centre[:, 0] + cosine * centre[:, 1])
+    origin = point + u[..., None] * normal + v[..., None] * binormal
+    # The offset's slope leans the catheter against the axis; a slope in depth is one in arc length
+    # but for the stretch, which is near 1.
+    lean = (u @ slope.T)[..., None] * normal + (v @ slope.T)[..., None] * binormal
+    direction = torch.nn.functional.normalize(tangent + lean, dim=-1)
+    column = cosine[..., None] * normal + sine[..., None] * binormal
+    column = _turned(column, tangent, direction)
+    column = torch.nn.functional.normalize(
+        column - (column * direction).sum(-1, keepdim=True) * direction, dim=-1
+    )
+    return origin, column, torch.linalg.cross(direction, column)
+
+
+def _turned(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Apply the smallest rotation that takes one direction to another."""
+    axis = torch.linalg.cross(before, after)
+    once = torch.linalg.cross(axis, vectors)
+    twice = torch.linalg.cross(axis, once)
+    return vectors + once + twice / (1.0 + (before * after).sum(-1, keepdim=True))
+
+
+def slope_operator(depth_mm: FloatArray, *, sigma_mm: float = TILT_MM) -> FloatArray:
+    """Matrix (M, M) of the slope of the straight line fitted around each depth, Gaussian-weighted."""
+    count = len(depth_mm)
+    if count < 2 or np.ptp(depth_mm) == 0.0:
+        return np.zeros((count, count))
+    sigma = max(sigma_mm, 1.5 * float(np.ptp(depth_mm)) / (count - 1))
+    gap = depth_mm[None, :] - depth_mm[:, None]
+    weight = np.exp(-0.5 * (gap / sigma) ** 2)
+    weight /= weight.sum(axis=1, keepdims=True)
+    centred = gap - (weight * gap).sum(axis=1, keepdims=True)
+    return weight * centred / (weight * centred**2).sum(axis=1, keepdims=True)
+
+
+def _block_diagonal(precision: FloatArray, scale_sd: float) -> FloatArray:
+    knots = precision.shape[1]
+    full = np.zeros((FUNCTIONS * knots + 1,) * 2)
+    for k in range(FUNCTIONS):
+        full[k * knots : (k + 1) * knots, k * knots : (k + 1) * knots] = precision[k]
+    full[-1, -1] = 1.0 / scale_sd**2
+    return full

@@ -1,0 +1,117 @@
+"""Damped Gauss-Newton on a batch of paths.
+
+Gradients are exact, by automatic differentiation through the whole path; curvature is that of
+Gauss-Newton with the saturated loss's own weights, assembled frame by frame. Each hypothesis has its
+own damping and takes a step only if its cost falls.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from coreg.registration.path_model import FUNCTIONS, PathModel, sampled_distance
+
+
+def refine(
+    model: PathModel, coefficients: Tensor, *, width_mm: float, iterations: int, tolerance: float = 1e-3
+) -> tuple[Tensor, Tensor]:
+    """Lower the cost of every path of a batch.
+
+    Parameters
+    ----------
+    model : PathModel
+        The level of detail.
+    coefficients : (H, P) tensor
+        Where to start.
+    width_mm : float
+        Distance at which the loss saturates.
+    iterations : int
+        At most so many steps.
+    tolerance : float
+        Stop when no cost falls by more than this.
+
+    Returns
+    -------
+    coefficients : (H, P) tensor
+        Lower or equal in cost.
+    cost : (H,) tensor
+        At the end.
+    """
+    damping = torch.full((len(coefficients),), 1e-3, dtype=torch.float64, device=coefficients.device)
+    cost, gradient, curvature = _linearised(model, coefficients, width_mm)
+    for _ in range(iterations):
+        diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
+        damped = curvature + torch.diag_embed(damping[:, None] * diagonal)
+        step = torch.linalg.solve(damped, gradient[..., None])[..., 0]
+        trial = coefficients - step
+        # One pass gives the trial's cost and, if it is taken, the next linearisation.
+        trial_cost, trial_gradient, trial_curvature = _linearised(model, trial, width_mm)
+        better = trial_cost < cost
+        fall = torch.where(better, cost - trial_cost, torch.zeros_like(cost))
+        coefficients = torch.where(better[:, None], trial, coefficients)
+        gradient = torch.where(better[:, None], trial_gradient, gradient)
+        curvature = torch.where(better[:, None, None], trial_curvature, curvature)
+        cost = torch.where(better, trial_cost, cost)
+        damping = torch.where(better, (damping * 0.2).clamp_min(1e-6), (damping * 8.0).clamp_max(1e6))
+        if bool(((fall < tolerance) & (better | (damping > 1e3))).all()):
+            break
+    return coefficients, cost
+
+
+def posterior_covariance(model: PathModel, coefficients: Tensor, *, width_mm: float) -> Tensor:
+    """Inverse curvature (H, P, P) at a minimum: Laplace's approximation."""
+    return torch.linalg.inv(_linearised(model, coefficients, width_mm)[2])
+
+
+def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Cost (H,), its gradient (H, P) and Gauss-Newton's curvature (H, P, P)."""
+    variable = coefficients.detach().requires_grad_(True)
+    with torch.enable_grad():
+        functions = model.functions(variable)
+        residuals, origin, column, row = model.residuals(variable, functions)
+        misfit = model.misfit(residuals, width_mm)
+        cost = model._cost(variable, functions, misfit, width_mm)
+        (gradient,) = torch.autograd.grad(cost.sum(), variable)
+    with torch.no_grad():
+        weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
+        weight = weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
+        weight = weight / (model.surface_sd_mm**2 * residuals.shape[-1])
+    jacobian = _frame_jacobian(model, functions.detach(), origin.detach(), column.detach(), row.detach())
+    blocks = torch.einsum("hmka,hmk,hmkb->habm", jacobian, weight, jacobian)
+    return cost.detach(), gradient.detach(), _assembled(model, blocks) + model.precision
+
+
+def _frame_jacobian(model: PathModel, functions: Tensor, origin: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """Change (H, M, K, 5) of residuals with each frame's own four numbers and the radius scale."""
+    x, y = model.points[None, :, :, :1], model.points[None, :, :, 1:]
+    world = origin[:, :, None] + x * column[:, :, None] + y * row[:, :, None]
+    world = world.requires_grad_(True)
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(sampled_distance(model.vessel, world).sum(), world)
+    _, normal, binormal, tangent = model.vessel.at(functions[:, 0])
+    cx, cy = model.centre[None, :, None, :1], model.centre[None, :, None, 1:]
+    turning = (x - cx) * row[:, :, None] - (y - cy) * column[:, :, None]
+    parts = [
+        torch.einsum("hmkc,hmc->hmk", slope, tangent),
+        (slope * turning).sum(dim=-1),
+        torch.einsum("hmkc,hmc->hmk", slope, normal),
+        torch.einsum("hmkc,hmc->hmk", slope, binormal),
+        model.radius[None, :, None].expand(slope.shape[:-1]),
+    ]
+    return torch.stack(parts, dim=-1)
+
+
+def _assembled(model: PathModel, blocks: Tensor) -> Tensor:
+    """Curvature (H, P, P) by coefficient from curvature (H, 5, 5, M) by frame."""
+    batch, knots = len(blocks), model.basis.shape[1]
+    inner = FUNCTIONS * knots
+    products = (model.basis[:, :, None] * model.basis[:, None, :]).reshape(len(model.basis), -1)
+    full = torch.zeros((batch, inner + 1, inner + 1), dtype=blocks.dtype, device=blocks.device)
+    core = (blocks[:, :FUNCTIONS, :FUNCTIONS] @ products).reshape(batch, FUNCTIONS, FUNCTIONS, knots, knots)
+    full[:, :inner, :inner] = core.transpose(2, 3).reshape(batch, inner, inner)
+    edge = (blocks[:, :FUNCTIONS, FUNCTIONS] @ model.basis).reshape(batch, inner)
+    full[:, :inner, -1] = edge
+    full[:, -1, :inner] = edge
+    full[:, -1, -1] = blocks[:, FUNCTIONS, FUNCTIONS].sum(dim=-1)
+    return full

@@ -1,0 +1,69 @@
+"""What can be set in a registration, with the physics behind each default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class MotionPrior:
+    """How a catheter is believed to move, as Gaussian processes over the withdrawal.
+
+    Attributes
+    ----------
+    stretch_sd : float
+        Relative error of the nominal pullback speed.
+    slow_mm, slow_length_mm : float
+        Standard deviation and length scale of slow speed variation.
+    swing_mm, swing_length_mm : float
+        The same of the heart's to and fro (1.5 +- 0.8 mm peak to peak, Arbab-Zadeh 1999, bunched in
+        a third of the beat).
+    drift_rad_per_mm : float
+        Steady rotation of the image against the vessel.
+    slow_rad, beat_rad : float
+        Standard deviation of slow and of cardiac rotation, with the length scales above.
+    offset_mm, offset_length_mm : float
+        Of the lumen's centre between the two modalities across the vessel.
+    """
+
+    stretch_sd: float = 0.06
+    slow_mm: float = 0.6
+    slow_length_mm: float = 12.0
+    swing_mm: float = 0.4
+    swing_length_mm: float = 1.8
+    drift_rad_per_mm: float = 0.03
+    slow_rad: float = 0.25
+    beat_rad: float = 0.07
+    offset_mm: float = 0.25
+    offset_length_mm: float = 4.0
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Settings of `coreg.registration.register`.
+
+    Attributes
+    ----------
+    motion : MotionPrior
+        What is believed of the catheter before the lumens are compared.
+    radius_scale_sd : float
+        How far CCTA and pullback radii may differ, relative. Studies find -26 % to +10 % in area.
+    surface_sd_mm : float
+        How far the two lumen surfaces differ at the true pose.
+    correlation_mm2 : float
+        Area of surface over which that difference is one and the same.
+    hypotheses : int
+        Distinct starts that are refined.
+    minimum_overlap : float
+        Share of the pullback that must lie in the CCTA's vessel.
+    seed : int
+        Of everything random.
+    """
+
+    motion: MotionPrior = field(default_factory=MotionPrior)
+    radius_scale_sd: float = 0.06
+    surface_sd_mm: float = 0.2
+    correlation_mm2: float = 20.0
+    hypotheses: int = 24
+    minimum_overlap: float = 0.5
+    seed: int = 0
