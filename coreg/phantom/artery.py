@@ -18,6 +18,7 @@ WALK_MM = 0.1
 TABLE_MM = 0.2
 TABLE_ANGLES = 72
 TIGHTEST_BEND_MM = 9.0
+SHORTEST_CHORD = 0.5
 NARROWEST_MM = 0.5
 MURRAY_EXPONENT = 2.7
 
@@ -36,7 +37,7 @@ def make_lumen(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) 
     """
     axis = make_axis(seed, length_mm)
     rng = component_rng(seed, "side branches")
-    s = TABLE_MM * np.arange(int(np.floor(length_mm / TABLE_MM)) + 1)
+    s: FloatArray = TABLE_MM * np.arange(int(np.floor(length_mm / TABLE_MM)) + 1.0)
     places, radii = _branch_plan(rng, length_mm, covered_mm)
     calibre, radii = _calibre(component_rng(seed, "calibre"), s, places, radii)
     factor = _cross_sections(component_rng(seed, "cross-sections"), s)
@@ -89,11 +90,11 @@ def _walk(rng: np.random.Generator, length_mm: float, *, wildness: float) -> Flo
 
 
 def _returns(points_mm: FloatArray) -> bool:
-    """Whether a course comes near itself again."""
+    """Whether a course comes near itself again, or its ends near each other."""
     some = points_mm[:: round(1.0 / WALK_MM)]
     gaps = np.linalg.norm(some[:, None] - some[None], axis=2)
     apart = np.abs(np.subtract.outer(np.arange(len(some)), np.arange(len(some)))) > 22
-    return bool((gaps[apart] < 12.0).any())
+    return bool((gaps[apart] < 12.0).any() or gaps[0, -1] < SHORTEST_CHORD * len(some))
 
 
 def _branch_plan(
@@ -192,7 +193,7 @@ def _grow(rng: np.random.Generator, bare: Lumen, place: float, radius: float, na
     direction = np.cos(leaving) * tangent + np.sin(leaving) * sideways
     turn = rng.standard_normal(3) / rng.uniform(20.0, 60.0)
     length = rng.uniform(11.0, 20.0)
-    along = 0.1 * np.arange(int(length / 0.1) + 1)
+    along: FloatArray = 0.1 * np.arange(int(length / 0.1) + 1.0)
     points = np.empty((len(along), 3))
     points[0] = origin[0]
     for i in range(1, len(along)):

@@ -96,7 +96,7 @@ class Motion:
     swing_along_mm : (N,) array
         Part of ``place_mm`` that is cardiac swing or breathing.
     swing_mm : float
-        Its peak to peak amplitude: of the swing's median beat, or of breathing.
+        Its peak to peak amplitude over the run.
     beat_frames : float
         Mean beat (OCT) or breath (IVUS), in frames.
     active_share : float
@@ -147,7 +147,7 @@ def draw_motion(seed: int, position_mm: FloatArray, settings: PhantomSettings) -
     else:
         beat, share = float(rng.uniform(4.2, 7.5)), 1.0
         swing = float(rng.uniform(*settings.breathing_range_mm))
-        moved = 0.5 * swing * _breaths(rng, count, beat)
+        moved = swing * _breaths(rng, count, beat)
         pulse = np.zeros(count)
     turn, twist, drift = _turn(component_rng(seed, "rotation"), position_mm, pulse, settings)
     place = -np.cumsum(steps) + moved
@@ -157,7 +157,7 @@ def draw_motion(seed: int, position_mm: FloatArray, settings: PhantomSettings) -
 
 
 def _beats(rng: np.random.Generator, count: int, beat: float, share: float) -> FloatArray:
-    """Displacement (N,) of unit height: out and back within a share of each beat, then at rest."""
+    """Displacement (N,) of unit height, peak to peak: out and back within a share of each beat."""
     beats = int(np.ceil(count / beat * 1.3)) + 3
     lengths = beat * np.clip(1.0 + 0.05 * rng.standard_normal(beats), 0.85, 1.15)
     starts = np.concatenate([[0.0], np.cumsum(lengths)]) - beat * rng.uniform(0.0, 1.0)
@@ -168,16 +168,19 @@ def _beats(rng: np.random.Generator, count: int, beat: float, share: float) -> F
     phase = np.clip((time - starts[which]) / (lengths[which] * share), 0.0, 1.0)
     main = np.sin(np.pi * np.clip(phase / 0.8, 0.0, 1.0) ** skew) ** 2
     back = np.sin(np.pi * np.clip((phase - 0.55) / 0.45, 0.0, 1.0)) ** 2
-    shape = main - rebound * back
-    return heights[which] * shape / (1.0 + rebound * 0.8)
+    return _of_unit_height(heights[which] * (main - rebound * back))
 
 
 def _breaths(rng: np.random.Generator, count: int, beats_a_breath: float) -> FloatArray:
-    """Displacement (N,) between about -1 and 1 at gated frames."""
+    """Displacement (N,) of unit height, peak to peak, at gated frames."""
     rate = np.exp(0.12 * smooth_noise(rng, (count,), correlation=6.0)) / beats_a_breath
     phase = 2.0 * np.pi * (np.cumsum(rate) + rng.uniform())
     depth = np.clip(1.0 + 0.2 * smooth_noise(rng, (count,), correlation=8.0), 0.5, 1.3)
-    return depth * np.sin(phase + 0.4 * np.sin(phase)) / 1.15
+    return _of_unit_height(depth * np.sin(phase + 0.4 * np.sin(phase)))
+
+
+def _of_unit_height(displacement: FloatArray) -> FloatArray:
+    return displacement / np.ptp(displacement)
 
 
 def _turn(

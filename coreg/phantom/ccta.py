@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 VOXEL_MM = (0.4, 0.4, 0.5)
 MARGIN_MM = 3.0
 AORTA_RADIUS_MM = 14.0
+SMALLEST_LANDMARK_MM = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,20 @@ class Shown:
 
 
 def shown_by_ccta(
-    seed: int, lumen: Lumen, settings: PhantomSettings, *, end_mm: float, aorta: bool = False
+    seed: int,
+    lumen: Lumen,
+    settings: PhantomSettings,
+    *,
+    end_mm: float,
+    covered_mm: tuple[float, float],
+    aorta: bool = False,
 ) -> Shown:
-    """Decide what the CCTA shows of a lumen up to an arc length."""
+    """Decide what the CCTA shows of a lumen up to ``end_mm``, of which the pullback covers a part."""
     rng = component_rng(seed, "ccta")
     scale = float(rng.uniform(*settings.radius_scale_range))
     present = [each for each in lumen.branches if each.arc_length_mm < end_mm - 1.0]
     count = int(np.floor(settings.missing_branch_share * len(lumen.branches) + rng.uniform()))
-    lost = set(rng.permutation(len(lumen.branches))[:count].tolist())
+    lost = _lost(rng, lumen, count, present, covered_mm)
     missing = tuple(each.id for i, each in enumerate(lumen.branches) if i in lost or each not in present)
     kept = []
     for i, each in enumerate(lumen.branches):
@@ -61,6 +68,24 @@ def shown_by_ccta(
         points = min(len(each.points_mm), round(seen_mm / 0.1))
         kept.append(Branch(each.id, each.points_mm[:points], each.radius_mm[:points], each.arc_length_mm))
     return Shown(lumen.scaled(scale, tuple(kept), end_mm=end_mm), scale, missing, aorta)
+
+
+def _lost(
+    rng: np.random.Generator, lumen: Lumen, count: int, present: list[Branch], covered_mm: tuple[float, float]
+) -> set[int]:
+    """Choose branches that the CCTA does not show; two that make good landmarks stay."""
+    large = {
+        i
+        for i, each in enumerate(lumen.branches)
+        if each in present
+        and each.radius_mm[0] >= SMALLEST_LANDMARK_MM
+        and covered_mm[0] < each.arc_length_mm < covered_mm[1]
+    }
+    lost: set[int] = set()
+    for i in rng.permutation(len(lumen.branches)).tolist():
+        if len(lost) < count and len(large - lost - {i}) >= min(2, len(large)):
+            lost.add(i)
+    return lost
 
 
 def label_volume(seed: int, shown: Shown, settings: PhantomSettings) -> Volume:

@@ -44,7 +44,8 @@ class Curve:
     @property
     def arc_length_mm(self) -> FloatArray:
         """Arc length at the points, shape (N,)."""
-        return self.first_mm + self.step_mm * np.arange(len(self.points_mm))
+        along: FloatArray = self.first_mm + self.step_mm * np.arange(float(len(self.points_mm)))
+        return along
 
     @cached_property
     def _tree(self) -> cKDTree:

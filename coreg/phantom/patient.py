@@ -14,6 +14,7 @@ from coreg.landmarks import Landmark, SideBranch
 from coreg.phantom.artery import make_lumen
 from coreg.phantom.catheter import Catheter, Motion, draw_motion, lay_catheter
 from coreg.phantom.ccta import (
+    SMALLEST_LANDMARK_MM,
     Shown,
     drawn_centerline,
     label_volume,
@@ -29,8 +30,6 @@ from coreg.pullback import Pullback
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-SMALLEST_LANDMARK_MM = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +109,14 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         raise ValueError(msg)
     settings = settings or PhantomSettings()
     plan = _plan(seed, settings)
-    lumen = make_lumen(seed, length_mm=plan.length_mm, covered_mm=(max(plan.end_mm, 0.0), plan.start_mm))
+    covered = (max(plan.end_mm, 0.0), plan.start_mm)
+    lumen = make_lumen(seed, length_mm=plan.length_mm, covered_mm=covered)
     catheter = lay_catheter(seed, lumen)
     motion = draw_motion(seed, plan.position_mm, settings)
     place = motion.place_mm + _start_place(plan, catheter, motion)
-    shown = shown_by_ccta(seed, lumen, settings, end_mm=plan.label_end_mm, aorta=plan.ending != "vessel")
+    shown = shown_by_ccta(
+        seed, lumen, settings, end_mm=plan.label_end_mm, covered_mm=covered, aorta=plan.ending != "vessel"
+    )
     line, ostium_click, distal_click = drawn_centerline(seed, shown, settings)
     centerline = true_centerline(lumen)
     vessel = VesselTree((line if settings.centerline_known else centerline,)).vessel(
@@ -187,7 +189,7 @@ def _plan(seed: int, settings: PhantomSettings) -> _Plan:
     beyond_mm, cut_mm = rng.uniform(3.0, 8.0), rng.uniform(3.0, 10.0)
     rng = component_rng(seed, f"positions {settings.modality}")
     if settings.modality == "OCT":
-        position = 0.2 * np.arange(round(run / 0.2) + 1)
+        position: FloatArray = np.round(0.2 * np.arange(round(run / 0.2) + 1.0), 3)
     else:
         pitch = rng.uniform(0.4, 0.6)
         steps = pitch * np.clip(1.0 + 0.05 * rng.standard_normal(round(run / pitch)), 0.8, 1.2)
