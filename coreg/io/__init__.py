@@ -1,0 +1,1 @@
+"""Files: the only package that opens them. One module per kind of file."""

@@ -1,0 +1,90 @@
+"""Opening and replacing files so that a user is told what is wrong and never finds half a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coreg.errors import InputError
+
+
+def unusable(path: Path, field: str, *, found: object, expected: str) -> InputError:
+    """Make the error that names the file, the field, what came and what was expected."""
+    where = f"{path}: {field}" if field else f"{path}"
+    return InputError(f"{where}: found {found}, expected {expected}")
+
+
+@contextmanager
+def naming(prefix: str) -> Iterator[None]:
+    """Put the key that named a file in front of the message about that file."""
+    try:
+        yield
+    except InputError as error:
+        msg = f"{prefix}: {error}"
+        raise InputError(msg) from error
+
+
+def existing_file(path: Path) -> Path:
+    """Return the path if it is a file that can be read.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a folder, or empty.
+    """
+    try:
+        if not path.exists():
+            raise unusable(path, "", found="no such file", expected="a file to read")
+        if not path.is_file():
+            raise unusable(path, "", found="a folder", expected="a file")
+        if path.stat().st_size == 0:
+            raise unusable(path, "", found="an empty file", expected="a file with content")
+    except OSError as error:
+        raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
+    return path
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file, with or without a byte order mark; line ends become newlines."""
+    try:
+        return existing_file(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"a byte that is not UTF-8 at offset {error.start}"
+        raise unusable(path, "", found=found, expected="a UTF-8 text file") from error
+    except OSError as error:
+        raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``path`` that takes its place if all goes well.
+
+    Readers see the old file or the new one, never a part of it; after an exception the old one
+    is as it was.
+    """
+    folder = path.parent
+    # Writers go by the ending, so the temporary name keeps all of it (.nii.gz).
+    handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=folder)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file with Unix line ends, whole or not at all."""
+    with replaced_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,241 @@
+"""The pullback of a case: its contours, frames and positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.contours import area_mm2
+from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM, CaseFile
+from coreg.io.contour_formats import (
+    Contours,
+    contours_about_catheter,
+    label_stack_contours,
+    read_contours,
+)
+from coreg.io.files import naming
+from coreg.io.landmark_files import read_positions
+from coreg.io.volumes import is_volume_file, read_label
+from coreg.pullback import Pullback
+from coreg.volume import Volume
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_RADIUS_MM = (0.3, 6.0)
+_FARTHEST_CATHETER_MM = 10.0
+_LONGEST_PULLBACK_MM = 400.0
+
+
+def read_pullback(case: CaseFile) -> Pullback:
+    """Read the files of a case's [pullback] section.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, a needed key is missing, or what came out is no coronary pullback.
+    """
+    section = case.pullback
+    if section.lumen is None:
+        found = "an image without lumen" if section.image else "no lumen"
+        expected = "pullback.lumen, a label stack or contours; segmentation is not available in this version"
+        raise case.bad(key="pullback.lumen", found=found, expected=expected)
+    path = case.resolved(section.lumen)
+    if is_volume_file(path):
+        with naming("pullback.lumen"):
+            stack = read_label(path)
+        pixel_mm = _pixel_spacing(case, stack)
+        catheter_px = _catheter_px(case, stack)
+        lumen = label_stack_contours(stack, catheter_px=catheter_px, pixel_spacing_mm=pixel_mm)
+        frames = np.arange(stack.values.shape[0])
+        eem = _stack_eem(case, stack, catheter_px, pixel_mm)
+        reach_mm: float | None = _field_of_view(stack, catheter_px, pixel_mm)
+    else:
+        stack, reach_mm = None, None
+        lumen, eem = _contours(case, path, "pullback.lumen"), _contour_eem(case, path)
+        frames = np.array(sorted({*lumen, *eem}), dtype=np.int64)
+    frames, positions = _positions(case, frames, lumen, stack)
+    if len(frames) < 2:
+        found = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
+        raise case.bad(key="pullback.lumen", found=found, expected="a pullback of at least 2 frames")
+    _check_lumen(case, path, lumen)
+    excluded = _excluded(case, frames, lumen)
+    view, modality = section.view, section.modality
+    return Pullback(frames, positions, lumen, eem, excluded, view, modality, reach_mm)
+
+
+def _contours(case: CaseFile, path: Path, key: str) -> Contours:
+    with naming(key):
+        file = read_contours(path)
+    kind = key.rsplit(".", 1)[1]
+    # HolOrama keeps each kind in a file of its own, which only the key tells.
+    contours = file.contours.get(kind if file.about_catheter else "lumen", {})
+    catheter_mm = case.pullback.catheter_mm
+    if file.about_catheter:
+        if catheter_mm is not None and any(catheter_mm):
+            expected = f"no such key: {path.name} is already counted from the catheter"
+            raise case.bad(key="pullback.catheter_mm", found=list(catheter_mm), expected=expected)
+        return contours
+    if catheter_mm is None:
+        expected = f"the catheter's x and y in the coordinates of {path.name}, such as [4.5, 4.5]"
+        raise case.bad(key="pullback.catheter_mm", found="nothing", expected=expected)
+    return contours_about_catheter(contours, np.array(catheter_mm))
+
+
+def _contour_eem(case: CaseFile, lumen_path: Path) -> Contours:
+    name = case.pullback.eem
+    if name is not None:
+        path = case.resolved(name)
+        if is_volume_file(path):
+            expected = "contours, as the lumen is given as contours"
+            raise case.bad(key="pullback.eem", found=f"the label stack {name!r}", expected=expected)
+        return _contours(case, path, "pullback.eem")
+    file = read_contours(lumen_path)
+    return file.contours.get("eem", {}) if file.about_catheter else {}
+
+
+def _stack_eem(case: CaseFile, stack: Volume, catheter_px: FloatArray, pixel_mm: FloatArray) -> Contours:
+    name = case.pullback.eem
+    if name is None:
+        return {}
+    path = case.resolved(name)
+    if not is_volume_file(path):
+        with naming("pullback.eem"):
+            file = read_contours(path)
+        if not file.about_catheter:
+            return _contours(case, path, "pullback.eem")
+        return file.contours.get("eem", {})
+    with naming("pullback.eem"):
+        eem = read_label(path)
+    if eem.values.shape != stack.values.shape:
+        expected = f"the lumen's size (frames, rows, columns) {stack.values.shape}"
+        raise case.bad(key="pullback.eem", found=f"size {eem.values.shape}", expected=expected)
+    return label_stack_contours(eem, catheter_px=catheter_px, pixel_spacing_mm=pixel_mm)
+
+
+def _pixel_spacing(case: CaseFile, stack: Volume) -> FloatArray:
+    """Millimetres between columns and between rows, shape (2,)."""
+    if case.pullback.pixel_spacing_mm is not None:
+        return np.full(2, case.pullback.pixel_spacing_mm)
+    spacing = stack.spacing_mm[:0:-1]
+    low, high = PIXEL_SPACING_MM
+    if (spacing < low).any() or (spacing > high).any():
+        found = f"{spacing.round(6).tolist()} mm in {case.pullback.lumen}"
+        expected = f"{low} to {high} mm; set pixel_spacing_mm where the file is wrong"
+        raise case.bad(key="pullback.pixel_spacing_mm", found=found, expected=expected)
+    return spacing
+
+
+def _catheter_px(case: CaseFile, stack: Volume) -> FloatArray:
+    """Column and row of the catheter, shape (2,)."""
+    size = np.array(stack.values.shape[:0:-1])
+    given = case.pullback.catheter_px
+    if given is None and case.pullback.catheter_mm is not None:
+        expected = "catheter_px (column, row), as the lumen is a label stack"
+        raise case.bad(key="pullback.catheter_mm", found=list(case.pullback.catheter_mm), expected=expected)
+    catheter = (size - 1) / 2.0 if given is None else np.array(given)
+    if (catheter < -0.5).any() or (catheter > size - 0.5).any():
+        expected = f"a column and row within the image of {size[0]} columns and {size[1]} rows"
+        raise case.bad(key="pullback.catheter_px", found=catheter.tolist(), expected=expected)
+    return catheter
+
+
+def _field_of_view(stack: Volume, catheter_px: FloatArray, pixel_mm: FloatArray) -> float:
+    size = np.array(stack.values.shape[:0:-1])
+    edges = np.concatenate([(catheter_px + 0.5) * pixel_mm, (size - 0.5 - catheter_px) * pixel_mm])
+    return float(edges.min())
+
+
+def _positions(
+    case: CaseFile, frames: IntArray, lumen: Contours, stack: Volume | None
+) -> tuple[IntArray, FloatArray]:
+    """Frames in acquisition order and how far each had been withdrawn, the most distal at 0."""
+    if case.pullback.positions is not None:
+        frames, positions = _read_positions(case, frames, lumen)
+        return frames, positions - positions.min(initial=np.inf)
+    spacing = _frame_spacing(case, stack)
+    if not len(frames):
+        return frames, np.empty(0)
+    steps = frames - frames.min() if case.pullback.first_frame == "distal" else frames.max() - frames
+    return frames, steps * spacing
+
+
+def _read_positions(case: CaseFile, frames: IntArray, lumen: Contours) -> tuple[IntArray, FloatArray]:
+    path = case.resolved(str(case.pullback.positions))
+    with naming("pullback.positions"):
+        given = read_positions(path)
+    missing = sorted(set(lumen) - set(given))
+    if missing:
+        found = f"no position of frame {missing[0]} (counted from 0), which has a contour"
+        if len(missing) > 1:
+            found += f", nor of {len(missing) - 1} more"
+        raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected="a row for each frame")
+    known = np.array(sorted(given))
+    values = np.array([given[frame] for frame in known.tolist()])
+    steps = np.diff(np.unique(values))
+    if not len(steps):
+        found = f"{len(values)} equal positions" if len(values) > 1 else "one position"
+        raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected="positions that differ")
+    low, high = FRAME_SPACING_MM
+    if not low <= np.median(steps) <= high or np.ptp(values) > _LONGEST_PULLBACK_MM:
+        found = f"steps of {np.median(steps):.6g} mm over {np.ptp(values):.6g} mm"
+        expected = f"mm: steps of {low} to {high} over at most {_LONGEST_PULLBACK_MM:.0f}"
+        raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected=expected)
+    every = np.union1d(frames, known)
+    # Images without a contour and without a row lie between their neighbours in time.
+    return every, np.interp(every, known, values)
+
+
+def _frame_spacing(case: CaseFile, stack: Volume | None) -> float:
+    if case.pullback.frame_spacing_mm is not None:
+        return case.pullback.frame_spacing_mm
+    expected = "the distance between consecutive frames in mm, or the file positions"
+    if stack is None:
+        raise case.bad(key="pullback.frame_spacing_mm", found="nothing", expected=expected)
+    spacing = float(stack.spacing_mm[0])
+    low, high = FRAME_SPACING_MM
+    if np.allclose(stack.spacing_mm, 1.0) or not low <= spacing <= high:
+        # Writers that do not know put 1 mm everywhere.
+        found = f"a third spacing of {spacing:.6g} mm in {case.pullback.lumen}"
+        raise case.bad(key="pullback.frame_spacing_mm", found=found, expected=f"{expected} ({low} to {high})")
+    return spacing
+
+
+def _check_lumen(case: CaseFile, path: Path, lumen: Contours) -> None:
+    key = f"pullback.lumen ({path.name})"
+    if not lumen:
+        raise case.bad(
+            key=key, found="no lumen contour at all", expected="lumen contours in at least one frame"
+        )
+    radius = float(np.median([np.sqrt(area_mm2(contour) / np.pi) for contour in lumen.values()]))
+    low, high = _RADIUS_MM
+    if not low <= radius <= high:
+        found = f"a median lumen radius of {radius:.4g} mm"
+        expected = f"{low} to {high} mm; are the units, pixel_spacing_mm or the contours' scale wrong?"
+        raise case.bad(key=key, found=found, expected=expected)
+    nearest = min(float(np.linalg.norm(contour, axis=1).min()) for contour in lumen.values())
+    if nearest > _FARTHEST_CATHETER_MM:
+        name = "catheter_px" if is_volume_file(path) else "catheter_mm"
+        found = f"a catheter {nearest:.1f} mm from the nearest contour"
+        expected = f"at most {_FARTHEST_CATHETER_MM:.0f} mm: the catheter runs in the lumen"
+        raise case.bad(key=f"pullback.{name}", found=found, expected=expected)
+
+
+def _excluded(case: CaseFile, frames: IntArray, lumen: Contours) -> dict[int, str]:
+    excluded: dict[int, str] = {}
+    for i, (first, last, reason) in enumerate(case.pullback.exclude):
+        key = f"pullback.exclude[{i}]"
+        if first > last or first < 0:
+            expected = "[first, last, reason] with 0 <= first <= last"
+            raise case.bad(key=key, found=[first, last, reason], expected=expected)
+        if last < frames.min() or first > frames.max():
+            expected = f"frames of the pullback, which has {frames.min()} to {frames.max()}"
+            raise case.bad(key=key, found=f"frames {first} to {last}", expected=expected)
+        within = frames[(frames >= first) & (frames <= last)]
+        excluded |= {int(frame): reason or "excluded" for frame in within if int(frame) not in excluded}
+    if set(lumen) <= set(excluded):
+        expected = "at least one frame with a contour left"
+        raise case.bad(key="pullback.exclude", found="every frame with a contour", expected=expected)
+    return excluded
