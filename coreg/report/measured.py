@@ -1,0 +1,221 @@
+"""What the page measures on a registration before it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.case import Case
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.contours import centroid_mm, radial_profile, resampled_contour
+from coreg.landmarks import Landmark
+from coreg.report.cuts import Outlines, areas_mm2, lumen_outlines
+from coreg.report.figures_across import COLUMNS, Section
+from coreg.report.figures_along import Frames, Mark, Profile
+from coreg.result import Registration
+from coreg.validation import LandmarkError
+
+FloatArray = npt.NDArray[np.float64]
+
+ANGLES = 72
+MOST_LANDMARK_SECTIONS = 2 * COLUMNS
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Outlines and profiles of all frames, a row per row of the registration's path.
+
+    Attributes
+    ----------
+    frames : Frames
+        Acquisition indices, positions, reliability.
+    contours, before, after : tuple of (M, 2) arrays or None
+        Lumens in image mm: the pullback's, the CCTA's at the rigid and at the final pose.
+    centre_mm : (N, 2) array
+        Centre of the pullback's lumen; NaN where there is no contour.
+    pullback, ccta_before, ccta_after : Profile
+        Radii about that centre, and areas.
+    """
+
+    frames: Frames
+    contours: Outlines
+    before: Outlines
+    after: Outlines
+    centre_mm: FloatArray
+    pullback: Profile
+    ccta_before: Profile
+    ccta_after: Profile
+
+
+def measured(case: Case, registration: Registration) -> Measured:
+    """Cut the CCTA lumen by all frames and measure both lumens about the same centres."""
+    path = registration.path
+    contours: Outlines = tuple(case.pullback.lumen.get(frame) for frame in path.frame.tolist())
+    before = lumen_outlines(case.lumen, in_rows_of(path, registration.rigid_path))
+    after = lumen_outlines(case.lumen, path)
+    centre = np.full((len(path), 2), np.nan)
+    for i, contour in enumerate(contours):
+        if contour is not None:
+            centre[i] = centroid_mm(contour)
+    frames = Frames(path.frame, path.position_mm, path.reliable & path.posed)
+    profiles = [_profile(each, centre) for each in (contours, before, after)]
+    return Measured(frames, contours, before, after, centre, *profiles)
+
+
+def in_rows_of(path: VirtualCatheterPath, other: VirtualCatheterPath) -> VirtualCatheterPath:
+    """Return ``other`` with the rows of ``path``; frames it does not have get no pose."""
+    if np.array_equal(path.frame, other.frame):
+        return other
+    row_of = {frame: row for row, frame in enumerate(other.frame.tolist())}
+    rows = np.array([row_of.get(frame, -1) for frame in path.frame.tolist()])
+    known = rows >= 0
+
+    def take(values: FloatArray) -> FloatArray:
+        taken = np.full((len(rows), *values.shape[1:]), np.nan)
+        taken[known] = values[rows[known]]
+        return taken
+
+    return VirtualCatheterPath(
+        path.frame,
+        path.position_mm,
+        take(other.arc_length_mm),
+        take(other.rotation_rad),
+        take(other.origin_mm),
+        take(other.column),
+        take(other.row),
+        known & other.reliable[rows],
+        tuple(other.reason[row] if row >= 0 else "" for row in rows),
+    )
+
+
+def _profile(outlines: Outlines, centre_mm: FloatArray) -> Profile:
+    radius = np.full((len(outlines), ANGLES), np.nan)
+    for i, outline in enumerate(outlines):
+        if outline is not None and np.isfinite(centre_mm[i]).all():
+            # Rays against every edge of a finely drawn contour would take most of the page's time.
+            coarse = resampled_contour(outline, 120) if len(outline) > 160 else outline
+            found = radial_profile(coarse, centre_mm[i], ANGLES)
+            radius[i] = np.where(found > 0.0, found, np.nan)
+    return Profile(radius, areas_mm2(outlines))
+
+
+def landmark_marks(
+    data: Measured, path: VirtualCatheterPath, landmarks: Sequence[Landmark], errors: Sequence[LandmarkError]
+) -> list[Mark]:
+    """Place landmarks in the unrolled maps."""
+    by_id = {each.id: each for each in landmarks}
+    marks = []
+    for error in errors:
+        landmark = by_id.get(error.id)
+        if landmark is None or landmark.frame is None or landmark.world_mm is None:
+            continue
+        expected, found = path.rows_of(np.array([error.frame_expected, error.frame_found]))
+        annotated_xy = _annotated_point(data, landmark, expected)
+        found_xy = _local(path, found, landmark.world_mm)
+        marks.append(
+            Mark(error.id, _place(data, expected, annotated_xy), _place(data, found, found_xy)),
+        )
+    return marks
+
+
+def _place(data: Measured, row: float, xy_mm: FloatArray) -> tuple[float, float]:
+    """Position in mm and angle in degrees about the lumen's centre of a point at a fractional row."""
+    if not np.isfinite(row):
+        return float("nan"), float("nan")
+    near = _nearest_with_contour(data, row)
+    x, y = xy_mm - data.centre_mm[near] if near is not None else xy_mm
+    position = float(np.interp(row, np.arange(len(data.frames.position_mm)), data.frames.position_mm))
+    return position, float(np.degrees(np.arctan2(y, x)))
+
+
+def _nearest_with_contour(data: Measured, row: float) -> int | None:
+    rows = np.flatnonzero(np.isfinite(data.centre_mm[:, 0]))
+    return int(rows[np.argmin(np.abs(rows - row))]) if len(rows) else None
+
+
+def _annotated_point(data: Measured, landmark: Landmark, row: float) -> FloatArray:
+    """Image mm of an annotation; on the lumen's wall where its distance was not noted."""
+    if landmark.angle_rad is None or not np.isfinite(row):
+        return np.full(2, np.nan)
+    direction = np.array([np.cos(landmark.angle_rad), np.sin(landmark.angle_rad)])
+    radius = landmark.radius_mm
+    near = _nearest_with_contour(data, row)
+    if radius is None and near is not None:
+        contour = data.contours[near]
+        assert contour is not None  # noqa: S101 - it has a centre
+        wall = radial_profile(contour, np.zeros(2), 360)
+        radius = float(wall[round(np.degrees(landmark.angle_rad)) % 360])
+    return direction * (radius or 1.0)
+
+
+def _local(path: VirtualCatheterPath, row: float, world_mm: FloatArray) -> FloatArray:
+    """In-plane mm of a world point at a fractional row; NaN without a pose."""
+    origin, axes = path.poses_at(np.array([row]))
+    return np.asarray(((world_mm - origin[0]) @ axes[0])[:2])
+
+
+def sections_by_fit(data: Measured, residual_mm: FloatArray) -> list[Section]:
+    """Choose frames from the best to the worst fit."""
+    shown = [c is not None and a is not None for c, a in zip(data.contours, data.after, strict=True)]
+    rows = np.flatnonzero(np.isfinite(residual_mm) & np.array(shown))
+    if not len(rows):
+        return []
+    ranked = rows[np.argsort(residual_mm[rows], kind="stable")]
+    names = ("best", "better quarter", "median", "worse quarter", "worst")
+    picks = np.rint(np.linspace(0, len(ranked) - 1, len(names))).astype(int)
+    chosen: dict[int, str] = {}
+    for pick, name in zip(picks, names, strict=True):
+        chosen.setdefault(int(ranked[pick]), name)
+    return [
+        Section(
+            f"frame {data.frames.frame[row]}: {name}, {residual_mm[row]:.2f} mm",
+            data.contours[row],
+            data.before[row],
+            data.after[row],
+        )
+        for row, name in chosen.items()
+    ]
+
+
+def sections_at_landmarks(
+    data: Measured, path: VirtualCatheterPath, landmarks: Sequence[Landmark], errors: Sequence[LandmarkError]
+) -> list[Section]:
+    """Show the frames in which landmarks were annotated, with the CCTA's landmark in their plane."""
+    by_id = {each.id: each for each in landmarks}
+    sections = []
+    for error in errors:
+        landmark = by_id.get(error.id)
+        if landmark is None or landmark.world_mm is None:
+            continue
+        row = path.rows_of(np.array([error.frame_expected]))[0]
+        if not np.isfinite(row) or not path.posed[round(row)]:
+            continue
+        near = round(row)
+        miss = (
+            f"{error.error_mm:+.2f} mm, {error.error_deg:+.0f}°"
+            if np.isfinite(error.error_mm)
+            else "not measurable"
+        )
+        sections.append(
+            Section(
+                f"frame {data.frames.frame[near]}: {error.id}\n{miss}",
+                data.contours[near],
+                data.before[near],
+                data.after[near],
+                landmark.angle_rad,
+                _local(path, float(near), landmark.world_mm),
+            )
+        )
+    return sections[:MOST_LANDMARK_SECTIONS]
+
+
+def area_agreement(data: Measured) -> float:
+    """Correlation of the two area profiles over frames with both; NaN where there are too few."""
+    pair = np.stack([data.pullback.area_mm2, data.ccta_after.area_mm2])
+    pair = pair[:, np.isfinite(pair).all(axis=0)]
+    if pair.shape[1] < 3 or (np.ptp(pair, axis=1) < 1e-9).any():
+        return float("nan")
+    return float(np.corrcoef(pair)[0, 1])

@@ -1,0 +1,239 @@
+"""The page that a person looks at after a registration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from coreg import __version__
+from coreg.case import Case
+from coreg.report import captions
+from coreg.report import figures_along as along
+from coreg.report.figures_across import cross_sections
+from coreg.report.figures_space import triangles_near, vessel_in_space
+from coreg.report.measured import (
+    Measured,
+    area_agreement,
+    in_rows_of,
+    landmark_marks,
+    measured,
+    sections_at_landmarks,
+    sections_by_fit,
+)
+from coreg.report.style import look, png_uri, svg_uri
+from coreg.report.tables import (
+    Table,
+    cards,
+    flat_table,
+    hypothesis_table,
+    landmark_table,
+    reason_table,
+    truth_table,
+)
+from coreg.result import Registration
+from coreg.validation import FrameErrors, LandmarkError, landmark_errors
+
+VERDICTS = {
+    "good": "The lumens agree and nothing speaks against this placement.",
+    "review": "A person has to look at this placement before it is used.",
+    "failed": "This placement is not to be used.",
+}
+
+
+class Part(NamedTuple):
+    """A section of the page: what to look for, figures as data URIs, tables."""
+
+    anchor: str
+    title: str
+    caption: str
+    figures: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    folded: bool = False
+
+
+def write_report(
+    path: Path,
+    case: Case,
+    registration: Registration,
+    errors: Sequence[LandmarkError],
+    truth_errors: FrameErrors | None = None,
+) -> None:
+    """Write ``report.html``; see ``report_html``."""
+    path.write_text(report_html(case, registration, errors, truth_errors), encoding="utf-8")
+
+
+def report_html(
+    case: Case,
+    registration: Registration,
+    errors: Sequence[LandmarkError],
+    truth_errors: FrameErrors | None = None,
+) -> str:
+    """Make one self-contained HTML page of a registration.
+
+    Parameters
+    ----------
+    case : Case
+        What was registered.
+    registration : Registration
+        The result.
+    errors : sequence of LandmarkError
+        At paired landmarks; may be empty.
+    truth_errors : FrameErrors, optional
+        Of all frames, where a phantom's exact poses are known.
+    """
+    data = measured(case, registration)
+    with look():
+        parts = _parts(case, registration, data, errors, truth_errors)
+    known = [each for each in case.landmarks if each.id in {error.id for error in errors}]
+    rigid_errors = landmark_errors(registration.rigid_path, known)
+    environment = Environment(
+        loader=PackageLoader("coreg.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        case=case,
+        verdict=registration.verdict,
+        meaning=VERDICTS[registration.verdict],
+        reasons=registration.reasons,
+        cards=cards(registration, errors, rigid_errors, truth_errors, area_agreement(data)),
+        parts=parts,
+        version=__version__,
+    )
+
+
+def _parts(
+    case: Case,
+    registration: Registration,
+    data: Measured,
+    errors: Sequence[LandmarkError],
+    truth_errors: FrameErrors | None,
+) -> list[Part]:
+    return [
+        *_landmark_part(registration, case, data, errors),
+        *_truth_part(data, truth_errors),
+        *_lengthwise_parts(registration, case, data, errors),
+        *_fit_part(data, registration),
+        _space_part(case, registration),
+        _motion_part(data, registration),
+        _confidence_part(case, data, registration),
+        *_making_parts(registration),
+    ]
+
+
+def _landmark_part(
+    registration: Registration, case: Case, data: Measured, errors: Sequence[LandmarkError]
+) -> list[Part]:
+    if not errors:
+        return []
+    sections = sections_at_landmarks(data, registration.path, case.landmarks, errors)
+    figures = [svg_uri(cross_sections(sections))] if sections else []
+    return [Part("landmarks", "Landmarks", captions.LANDMARKS, figures, [landmark_table(errors)])]
+
+
+def _truth_part(data: Measured, truth_errors: FrameErrors | None) -> list[Part]:
+    if truth_errors is None:
+        return []
+    found = {frame: i for i, frame in enumerate(truth_errors.frame.tolist())}
+    rows = [found.get(frame) for frame in data.frames.frame.tolist()]
+    series = [
+        np.array([np.nan if row is None else values[row] for row in rows])
+        for values in (truth_errors.error_mm, truth_errors.error_deg)
+    ]
+    figure = svg_uri(along.true_errors(data.frames, *series))
+    return [
+        Part(
+            "truth",
+            "All frames against the exact truth",
+            captions.TRUTH,
+            [figure],
+            [truth_table(truth_errors)],
+        )
+    ]
+
+
+def _lengthwise_parts(
+    registration: Registration, case: Case, data: Measured, errors: Sequence[LandmarkError]
+) -> list[Part]:
+    marks = landmark_marks(data, registration.path, case.landmarks, errors)
+    profiles = (data.pullback, data.ccta_before, data.ccta_after)
+    lengthwise = svg_uri(along.lengthwise(data.frames, *profiles, marks))
+    maps = png_uri(along.unrolled_maps(data.frames, *profiles, marks))
+    return [
+        Part(
+            "areas",
+            "Areas and lengthwise cuts, before and after",
+            captions.LENGTHWISE,
+            [lengthwise],
+        ),
+        Part(
+            "maps",
+            "Unrolled lumens",
+            captions.MAPS,
+            [maps],
+        ),
+    ]
+
+
+def _fit_part(data: Measured, registration: Registration) -> list[Part]:
+    sections = sections_by_fit(data, registration.residual_mm)
+    if not sections:
+        return []
+    return [Part("sections", "Cross-sections", captions.SECTIONS, [svg_uri(cross_sections(sections))])]
+
+
+def _space_part(case: Case, registration: Registration) -> Part:
+    path = registration.path
+    posed = path.origin_mm[path.posed]
+    line = registration.centerline.points_mm
+    triangles = triangles_near(case.lumen, posed if len(posed) else line)
+    known = [(each.id, each.world_mm) for each in case.landmarks if each.world_mm is not None]
+    figure = vessel_in_space(triangles, line, path.origin_mm, path.reliable, known)
+    return Part("space", "In space", captions.SPACE, [png_uri(figure)])
+
+
+def _motion_part(data: Measured, registration: Registration) -> Part:
+    path, rigid = registration.path, in_rows_of(registration.path, registration.rigid_path)
+    figure = along.motion(
+        data.frames,
+        path.arc_length_mm,
+        rigid.arc_length_mm,
+        np.degrees(path.rotation_rad),
+        np.degrees(rigid.rotation_rad),
+    )
+    return Part("motion", "Motion of the catheter", captions.MOTION, [svg_uri(figure)])
+
+
+def _confidence_part(case: Case, data: Measured, registration: Registration) -> Part:
+    excluded = np.isin(data.frames.frame, list(case.pullback.excluded))
+    figure = along.confidence(data.frames, registration.residual_mm, excluded)
+    table = reason_table(registration.path)
+    return Part(
+        "confidence", "Confidence", captions.CONFIDENCE, [svg_uri(figure)], [table] if table.rows else []
+    )
+
+
+def _making_parts(registration: Registration) -> list[Part]:
+    costs = flat_table(registration.costs)
+    return [
+        Part(
+            "hypotheses",
+            "Other placements that were tried",
+            captions.HYPOTHESES,
+            (),
+            [hypothesis_table(registration.hypotheses)],
+        ),
+        Part(
+            "making",
+            "How it was made",
+            captions.MAKING,
+            (),
+            [costs, flat_table(registration.settings), flat_table(registration.provenance)],
+            folded=True,
+        ),
+    ]

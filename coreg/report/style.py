@@ -1,0 +1,126 @@
+"""One look for all figures, and figures as text that a page can hold."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+FloatArray = npt.NDArray[np.float64]
+
+# Okabe and Ito's palette: told apart with every kind of colour vision.
+PULLBACK, AFTER, BEFORE = "#0072B2", "#D55E00", "#6b6b6b"
+LANDMARK, DOUBT, BAND = "#009E73", "#E69F00", "#e8eef4"
+WIDTH_IN = 13.0
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "lines.linewidth": 1.5,
+    "figure.facecolor": "white",
+    # The same registration gives the same page.
+    "svg.hashsalt": "coreg",
+    # An id is text, not mathematics.
+    "text.parse_math": False,
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in the page's style, whatever the user's own settings are."""
+    with (
+        mpl.rc_context(),
+        mpl.rc_context(dict(mpl.rcParamsDefault) | {"backend": mpl.rcParams["backend"]} | _RC),
+    ):
+        yield
+
+
+def spaced(
+    figure: Figure, *, top: float = 0.55, right: float = 0.15, between: float = 0.0, beside: float = 0.0
+) -> None:
+    """Set margins and the gaps between and beside panels, in inches; those left and below are fixed.
+
+    Automatic layouts draw every figure twice, which would take a third of the page's time.
+    """
+    width, height = figure.get_size_inches()
+    left, bottom = 0.75, 0.55
+    # matplotlib wants gaps as shares of a panel; figures have at most three rows and two columns.
+    panel_height, panel_width = (height - top - bottom - 2 * between) / 3, (width - left - right - beside) / 2
+    figure.subplots_adjust(
+        left=left / width,
+        right=1.0 - right / width,
+        bottom=bottom / height,
+        top=1.0 - top / height,
+        hspace=between / panel_height,
+        wspace=beside / panel_width,
+    )
+
+
+def svg_uri(figure: Figure) -> str:
+    """Write a figure as an SVG data URI: sharp in print, for lines."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def png_uri(figure: Figure, *, dpi: int = 110) -> str:
+    """Write a figure as a PNG data URI: small, for maps and surfaces."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def along_vessel(axes: Axes, position_mm: FloatArray, *, label: bool = True) -> None:
+    """Make the horizontal axis run proximal (left) to distal (right) over the withdrawn distance."""
+    low, high = float(position_mm.min()), float(position_mm.max())
+    margin = 0.005 * (high - low) or 0.5
+    axes.set_xlim(high + margin, low - margin)
+    if label:
+        axes.set_xlabel("withdrawn (mm); proximal on the left, distal on the right")
+
+
+def frame_ticks(axes: Axes, position_mm: FloatArray, frame: npt.NDArray[np.int64]) -> None:
+    """Name frames (acquisition index) along the top."""
+    top = axes.secondary_xaxis("top")
+    wanted = np.linspace(position_mm.max(), position_mm.min(), min(11, len(frame)))
+    rows = np.unique([int(np.argmin(np.abs(position_mm - each))) for each in wanted])
+    top.set_xticks(position_mm[rows], [str(each) for each in frame[rows]])
+    top.tick_params(length=2, labelsize=8, colors="#555555", pad=1)
+    top.set_xlabel("frame (acquisition order)", fontsize=8, color="#555555", labelpad=3)
+
+
+def spans(flags: npt.NDArray[np.bool_], position_mm: FloatArray) -> list[tuple[float, float]]:
+    """Ranges of position (from, to) in mm that runs of flagged rows cover, half a step beyond each."""
+    edges = cell_edges(position_mm)
+    padded = np.concatenate([[False], flags, [False]])
+    changes = np.flatnonzero(padded[1:] != padded[:-1])
+    return [(float(edges[a]), float(edges[b])) for a, b in zip(changes[::2], changes[1::2], strict=True)]
+
+
+def cell_edges(position_mm: FloatArray) -> FloatArray:
+    """Borders (N + 1,) half-way between neighbouring positions (N,)."""
+    if len(position_mm) == 1:
+        return position_mm[0] + np.array([0.5, -0.5])
+    middle = 0.5 * (position_mm[1:] + position_mm[:-1])
+    first, last = 1.5 * position_mm[0] - 0.5 * position_mm[1], 1.5 * position_mm[-1] - 0.5 * position_mm[-2]
+    return np.concatenate([[first], middle, [last]])

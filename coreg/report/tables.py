@@ -1,0 +1,217 @@
+"""Numbers of the page, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.result import Hypothesis, Registration
+from coreg.validation import FrameErrors, LandmarkError
+
+FloatArray = npt.NDArray[np.float64]
+DASH = "\N{EN DASH}"
+
+
+class Table(NamedTuple):
+    """Header, rows and an optional last row of totals, all text; ``words`` are the columns aligned left."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    total: Sequence[str] = ()
+    words: Sequence[int] = (0,)
+
+
+class Card(NamedTuple):
+    """One key number."""
+
+    name: str
+    value: str
+    note: str
+
+
+def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """Format a number; a dash for one that could not be measured."""
+    if not math.isfinite(value):
+        return DASH
+    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+
+
+def mean_absolute(values: Sequence[float]) -> float:
+    """Mean of the absolute values that are finite; NaN where none is."""
+    finite = [abs(each) for each in values if math.isfinite(each)]
+    return sum(finite) / len(finite) if finite else float("nan")
+
+
+def cards(
+    registration: Registration,
+    errors: Sequence[LandmarkError],
+    rigid_errors: Sequence[LandmarkError],
+    truth_errors: FrameErrors | None,
+    area_correlation: float,
+) -> list[Card]:
+    """Choose the numbers that head the page."""
+    path = registration.path
+    arc = path.arc_length_mm[np.isfinite(path.arc_length_mm)]
+    where = f"arc length {arc.min():.1f} to {arc.max():.1f} mm" if len(arc) else "no frame has a place"
+    placed, reliable = int(path.posed.sum()), int((path.reliable & path.posed).sum())
+    found = [Card("frames placed", f"{placed} of {len(path)}", f"{reliable} reliable; {where}")]
+    if errors:
+        found += [
+            _error_card("at landmarks, along the vessel", errors, rigid_errors, "error_mm", "mm"),
+            _error_card("at landmarks, rotation", errors, rigid_errors, "error_deg", "°"),
+        ]
+    if truth_errors is not None:
+        along, turn = (
+            mean_absolute(truth_errors.error_mm.tolist()),
+            mean_absolute(truth_errors.error_deg.tolist()),
+        )
+        found.append(
+            Card(
+                "all frames against the truth",
+                f"{number(along)} mm, {number(turn, 1)}°",
+                "mean absolute error",
+            )
+        )
+    residual = registration.residual_mm[np.isfinite(registration.residual_mm)]
+    middle = number(float(np.median(residual))) if len(residual) else DASH
+    agreement = f"median over frames; areas correlate at {number(area_correlation)}"
+    scale = f"{100.0 * registration.radius_scale:.0f} %"
+    margin = f"{100.0 * registration.margin:.0f} %" if math.isfinite(registration.margin) else DASH
+    return [
+        *found,
+        Card("distance of the lumens", f"{middle} mm", agreement),
+        Card("CCTA radius", scale, "of the pullback's, fitted; changes no measurement"),
+        Card("margin", margin, "how much worse the best other placement fits"),
+    ]
+
+
+def _error_card(
+    name: str, errors: Sequence[LandmarkError], rigid: Sequence[LandmarkError], field: str, unit: str
+) -> Card:
+    digits = 2 if unit == "mm" else 1
+    space = " " if unit == "mm" else ""
+
+    def text(each: Sequence[LandmarkError]) -> str:
+        return number(mean_absolute([getattr(one, field) for one in each]), digits) + space + unit
+
+    frames = number(mean_absolute([each.error_frames for each in errors]), 1)
+    also = f"{frames} frames; " if unit == "mm" else ""
+    measured = sum(math.isfinite(getattr(each, field)) for each in errors)
+    note = f"{also}mean absolute over {measured} of {len(errors)}; rigid alone: {text(rigid)}"
+    return Card(name, text(errors), note)
+
+
+def landmark_table(errors: Sequence[LandmarkError]) -> Table:
+    """List landmark errors, found minus expected, with their mean absolute values."""
+    header = ("landmark", "kind", "frame annotated", "frame found", "frames", "mm", "degrees",
+              "tangential mm", "3-D mm", "remark")  # fmt: skip
+    fields = (("error_frames", 1), ("error_mm", 2), ("error_deg", 1), ("error_tangential_mm", 2))
+    rows = [
+        [each.id, each.kind, number(each.frame_expected, 1), number(each.frame_found, 1)]
+        + [number(getattr(each, field), digits, signed=True) for field, digits in fields]
+        + [number(each.error_3d_mm), each.reason]
+        for each in errors
+    ]
+    total = ["mean absolute", "", "", ""]
+    total += [
+        number(mean_absolute([getattr(each, field) for each in errors]), digits) for field, digits in fields
+    ]
+    return Table(
+        header, rows, [*total, number(mean_absolute([each.error_3d_mm for each in errors])), ""], (0, 1, 9)
+    )
+
+
+def truth_table(errors: FrameErrors) -> Table:
+    """Sum up the errors of all frames against the exact truth."""
+    rows = []
+    for name, values, digits in (
+        ("along the vessel (mm)", errors.error_mm, 2),
+        ("along the vessel (frames)", errors.error_frames, 1),
+        ("rotation (degrees)", errors.error_deg, 1),
+        ("catheter centre, 3-D (mm)", errors.error_3d_mm, 2),
+    ):
+        size = np.abs(values[np.isfinite(values)])
+        parts = (
+            [size.mean(), np.median(size), np.percentile(size, 95), size.max()] if len(size) else [np.nan] * 4
+        )
+        rows.append([name, *(number(float(each), digits) for each in parts)])
+    return Table(("absolute error", "mean", "median", "95th percentile", "worst"), rows)
+
+
+def reason_table(path: VirtualCatheterPath) -> Table:
+    """Group frames that are not reliable by their reason."""
+    groups: dict[str, list[int]] = {}
+    for frame, reliable, posed, reason in zip(
+        path.frame, path.reliable, path.posed, path.reason, strict=True
+    ):
+        if not (reliable and posed):
+            groups.setdefault(reason or "no reason given", []).append(int(frame))
+    rows = [
+        [reason, str(len(frames)), frame_ranges(frames)]
+        for reason, frames in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
+    return Table(("why", "frames", "which (acquisition order)"), rows, words=(0, 2))
+
+
+def frame_ranges(frames: Sequence[int], *, most: int = 12) -> str:
+    """Write frame numbers as ranges.
+
+    >>> frame_ranges([5, 1, 2, 3, 9])
+    '1-3, 5, 9'
+    """
+    runs: list[list[int]] = []
+    for frame in sorted(frames):
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    texts = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    more = f" and {len(texts) - most} more ranges" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def hypothesis_table(hypotheses: Sequence[Hypothesis], *, most: int = 10) -> Table:
+    """List the placements that were refined, best first."""
+    best = hypotheses[0].cost if hypotheses else float("nan")
+    rows = [
+        [
+            str(i + 1),
+            number(each.arc_length_mm, 1),
+            number(each.rotation_deg, 0),
+            number(each.stretch, 3),
+            "yes" if each.mirrored else "no",
+            number(each.cost, 4),
+            number(100.0 * (each.cost / best - 1.0), 1, signed=True) if i and best > 0.0 else "",
+        ]
+        for i, each in enumerate(hypotheses[:most])
+    ]
+    header = (
+        "",
+        "most distal frame at (mm)",
+        "rotation (degrees)",
+        "stretch",
+        "mirrored",
+        "cost",
+        "against the best (%)",
+    )
+    return Table(header, rows)
+
+
+def flat_table(values: Mapping[str, Any]) -> Table:
+    """Write nested settings as ``a.b`` and a value."""
+    rows: list[list[str]] = []
+
+    def add(prefix: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, each in value.items():
+                add(f"{prefix}.{key}" if prefix else str(key), each)
+        else:
+            rows.append([prefix, f"{value:.6g}" if isinstance(value, float) else str(value)])
+
+    add("", values)
+    return Table(("name", "value"), rows, words=(0, 1))
