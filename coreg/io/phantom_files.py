@@ -1,0 +1,189 @@
+"""Synthetic patients on disk: the case as a user would have it, and the truth beside it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coreg.case import Case
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.errors import InputError
+from coreg.io.case_model import CASE_NAME, read_case_file, write_case_file
+from coreg.io.centerlines import write_centerline_csv
+from coreg.io.contour_formats import write_contours
+from coreg.io.landmark_files import write_ccta_side_branches, write_landmarks, write_positions
+from coreg.io.surfaces import write_surface
+from coreg.io.tables import write_table
+from coreg.io.volumes import write_volume
+from coreg.landmarks import Landmark, SideBranch
+from coreg.surface import Surface
+from coreg.volume import Volume
+
+FRAME_COLUMNS = (
+    "frame,position_mm,arc_length_mm,x_mm,y_mm,z_mm,col_x,col_y,col_z,row_x,row_y,row_z,"
+    "rotation_deg,arc_length_sd_mm,rotation_sd_deg,reliable,reason"
+).split(",")
+TRUTH = "truth"
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known exactly of a synthetic patient.
+
+    Attributes
+    ----------
+    path : VirtualCatheterPath
+        Exact poses.
+    landmarks : tuple of Landmark
+        Exact ostia of side branches.
+    side_branches : tuple of SideBranch
+        All of them, also those that the CCTA does not show.
+    lumen : Surface
+        True lumen surface.
+    facts : mapping of str to number or str
+        How the patient was made: a row each in ``facts.csv``.
+    """
+
+    path: VirtualCatheterPath
+    landmarks: tuple[Landmark, ...]
+    side_branches: tuple[SideBranch, ...]
+    lumen: Surface
+    facts: Mapping[str, str | float]
+
+
+def write_phantom(
+    folder: Path, case: Case, truth: Truth, *, clockwise: bool = False, force: bool = False
+) -> None:
+    """Write a synthetic patient into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made anew; an older one of the same case is replaced.
+    case : Case
+        What a user would have.
+    truth : Truth
+        Goes into ``truth/``, out of the case's sight.
+    clockwise : bool
+        Whether contours are written from +row towards +column, which readers must not mind.
+    force : bool
+        Whether anything else at ``folder`` may be replaced too.
+
+    Raises
+    ------
+    InputError
+        If there is something else at ``folder``.
+    """
+    with _replaced_folder(folder, case.id, force=force) as temporary:
+        _write_case(temporary, case, clockwise=clockwise)
+        (temporary / TRUTH).mkdir()
+        _write_truth(temporary / TRUTH, truth)
+
+
+def write_manifest(path: Path, cases: Iterable[tuple[str, str, str | None, str | None]]) -> None:
+    """Write a cohort's manifest: rows of case id, case folder relative to it, patient and vessel."""
+    write_table(path, ["case_id", "case", "patient", "vessel"], cases)
+
+
+def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
+    pullback = case.pullback
+    ccta: dict[str, Any] = {}
+    if isinstance(case.lumen, Volume):
+        ccta["lumen"] = "ccta_lumen.nii.gz"
+        write_volume(folder / "ccta_lumen.nii.gz", case.lumen)
+    else:
+        ccta["lumen"] = "ccta_lumen.stl"
+        write_surface(folder / "ccta_lumen.stl", case.lumen)
+    if case.tree is not None:
+        ccta["centerline"] = "centerline.csv"
+        write_centerline_csv(folder / "centerline.csv", case.tree.lines[0])
+    for name, point in (("ostium", case.ostium_mm), ("distal", case.distal_mm)):
+        if point is not None:
+            ccta[name] = [float(value) for value in point]
+    step = -1 if clockwise else 1
+    write_contours(folder / "contours.csv", {"lumen": {k: v[::step] for k, v in pullback.lumen.items()}})
+    gated = pullback.modality == "IVUS"
+    run: dict[str, Any] = {
+        "lumen": "contours.csv",
+        "modality": pullback.modality,
+        "catheter_type": "solid-state" if gated else "rotating",
+        "acquisition": "gated" if gated else "motorized",
+        "view": pullback.view,
+    }
+    steps_mm = np.diff(pullback.position_mm[::-1])
+    if np.ptp(steps_mm) < 1e-6:
+        run["frame_spacing_mm"] = round(float(np.median(steps_mm)), 6)
+    else:
+        run["positions"] = "positions.csv"
+        positions = zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True)
+        write_positions(folder / "positions.csv", dict(positions))
+    write_landmarks(folder / "landmarks.csv", case.landmarks)
+    content = {
+        "id": case.id,
+        "patient": case.patient,
+        "vessel": case.vessel,
+        "ccta": ccta,
+        "pullback": run,
+        "landmarks": {"file": "landmarks.csv"} if case.landmarks else None,
+    }
+    write_case_file(folder / CASE_NAME, content)
+
+
+def _write_truth(folder: Path, truth: Truth) -> None:
+    write_true_frames(folder / "frames.csv", truth.path)
+    write_landmarks(folder / "landmarks.csv", truth.landmarks)
+    write_ccta_side_branches(folder / "branches.csv", truth.side_branches)
+    write_surface(folder / "lumen.stl", truth.lumen)
+    write_table(folder / "facts.csv", ["fact", "value"], truth.facts.items())
+
+
+def write_true_frames(path: Path, poses: VirtualCatheterPath) -> None:
+    """Write exact poses as frames.csv, in acquisition order."""
+    order = np.argsort(poses.frame)
+    columns = [
+        poses.frame[order].tolist(),
+        poses.position_mm[order],
+        poses.arc_length_mm[order],
+        *poses.origin_mm[order].T,
+        *poses.column[order].T,
+        *poses.row[order].T,
+        np.degrees(poses.rotation_rad[order]),
+        [0.0] * len(order),
+        [0.0] * len(order),
+        poses.reliable[order],
+        [poses.reason[i] for i in order],
+    ]
+    write_table(path, FRAME_COLUMNS, zip(*columns, strict=True))
+
+
+@contextmanager
+def _replaced_folder(folder: Path, case_id: str, *, force: bool) -> Iterator[Path]:
+    """Give a new folder that takes the place of an old one of the same case if all goes well."""
+    if folder.exists() and not force and not _is_phantom(folder, case_id):
+        msg = f"{folder}: found something else there, expected no such folder or phantom {case_id}; --force replaces it"
+        raise InputError(msg)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        new = temporary / "new"
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(temporary / "old")
+        new.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_phantom(folder: Path, case_id: str) -> bool:
+    try:
+        return (folder / TRUTH).is_dir() and read_case_file(folder).id == case_id
+    except InputError:
+        return False
