@@ -27,9 +27,10 @@ from coreg.surface import Surface
 from coreg.volume import Volume
 
 FRAME_COLUMNS = (
-    "frame,position_mm,arc_length_mm,x_mm,y_mm,z_mm,col_x,col_y,col_z,row_x,row_y,row_z,"
-    "rotation_deg,arc_length_sd_mm,rotation_sd_deg,reliable,reason"
-).split(",")
+    *("frame", "position_mm", "arc_length_mm", "x_mm", "y_mm", "z_mm"),
+    *("col_x", "col_y", "col_z", "row_x", "row_y", "row_z"),
+    *("rotation_deg", "arc_length_sd_mm", "rotation_sd_deg", "reliable", "reason"),
+)
 TRUTH = "truth"
 
 
@@ -167,7 +168,8 @@ def write_true_frames(path: Path, poses: VirtualCatheterPath) -> None:
 def _replaced_folder(folder: Path, case_id: str, *, force: bool) -> Iterator[Path]:
     """Give a new folder that takes the place of an old one of the same case if all goes well."""
     if folder.exists() and not force and not _is_phantom(folder, case_id):
-        msg = f"{folder}: found something else there, expected no such folder or phantom {case_id}; --force replaces it"
+        expected = f"no such folder, or the phantom {case_id}; --force replaces it"
+        msg = f"{folder}: found something else there, expected {expected}"
         raise InputError(msg)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

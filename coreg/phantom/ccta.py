@@ -96,7 +96,7 @@ def label_volume(seed: int, shown: Shown, settings: PhantomSettings) -> Volume:
     widest = 0.0 if shown.aorta else float(shown.lumen.radius_mm.max())
     voxel = np.array(VOXEL_MM)
     rng = component_rng(seed, "voxel grid")
-    low = corners.min(axis=0) - MARGIN_MM - 0.5 * widest - voxel * rng.uniform(0.0, 1.0, 3)
+    low = np.round(corners.min(axis=0) - MARGIN_MM - 0.5 * widest - voxel * rng.uniform(0.0, 1.0, 3), 2)
     shape = np.ceil((corners.max(axis=0) + MARGIN_MM + 0.5 * widest - low) / voxel).astype(int) + 1
     matrix = np.zeros((4, 4))
     matrix[[0, 1, 2], [2, 1, 0]] = voxel
@@ -212,9 +212,9 @@ def drawn_centerline(
     error = sd_mm * smooth_noise(rng, (len(s), 2), correlation=5.0 / 0.5)
     points = _smoothed_centres(lumen, s) + np.einsum("nij,nj->ni", frames[:, :, :2], error)
     radius = section_radius_mm(lumen, s) * (1.0 + 0.03 * smooth_noise(rng, s.shape, correlation=6.0))
-    line = Centerline(points, radius)
+    line = Centerline(np.round(points, 4), np.round(radius, 4))
     clicks = []
     for end in (points[0], points[-1]):
         direction = rng.standard_normal(3)
-        clicks.append(end + rng.uniform(0.2, 1.4) * direction / np.linalg.norm(direction))
+        clicks.append(np.round(end + rng.uniform(0.2, 1.4) * direction / np.linalg.norm(direction), 2))
     return line, clicks[0], clicks[1]

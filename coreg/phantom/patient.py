@@ -63,6 +63,10 @@ class PhantomPatient:
         Likewise.
     ending : str
         Where the pullback ends: vessel, guide or aorta.
+    field_of_view_mm : float
+        Beyond which the pullback shows nothing; contours on disk do not tell it, nor does the case.
+    clockwise : bool
+        Whether the reader drew from +row towards +column; contours in memory are normalised.
     """
 
     case: Case
@@ -77,6 +81,25 @@ class PhantomPatient:
     settings: PhantomSettings
     seed: int
     ending: str
+    field_of_view_mm: float
+    clockwise: bool
+
+    def facts(self) -> dict[str, str | float]:
+        """How the patient was made, for a table."""
+        return {
+            "seed": self.seed,
+            "radius_scale": self.shown.radius_scale,
+            "missing_branches": " ".join(self.shown.missing),
+            "ending": self.ending,
+            "swing_mm": self.motion.swing_mm,
+            "beat_frames": self.motion.beat_frames,
+            "active_share": self.motion.active_share,
+            "twist_deg": self.motion.twist_deg,
+            "drift_deg": self.motion.drift_deg,
+            "speed_error": self.motion.speed_error,
+            "field_of_view_mm": self.field_of_view_mm,
+            "label_end_mm": self.shown.lumen.length_mm,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +167,6 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         read.contours,
         view=settings.view,
         modality=settings.modality,
-        field_of_view_mm=read.field_of_view_mm,
     )
     branches, landmarks = _branch_truth(lumen, shown, truth)
     name = f"phantom-{seed}"
@@ -159,19 +181,22 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         patient=name,
         vessel="LAD",
     )
+    clockwise = bool(component_rng(seed, "winding").uniform() < 0.5)
     return PhantomPatient(
-        case,
-        truth,
-        landmarks,
-        centerline,
-        branches,
-        lumen,
-        shown,
-        catheter,
-        motion,
-        settings,
-        seed,
-        plan.ending,
+        case=case,
+        truth=truth,
+        landmarks=landmarks,
+        centerline=centerline,
+        side_branches=branches,
+        lumen=lumen,
+        shown=shown,
+        catheter=catheter,
+        motion=motion,
+        settings=settings,
+        seed=seed,
+        ending=plan.ending,
+        field_of_view_mm=read.field_of_view_mm,
+        clockwise=clockwise,
     )
 
 

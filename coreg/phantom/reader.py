@@ -86,6 +86,8 @@ def read_outlines(
     radii = np.clip(radii, SMALLEST_CONTOUR_MM, reach)
     missing = _missing_frames(component_rng(seed, "missing contours"), len(radii), settings)
     xy = radii[:, :, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    # Files hold tenths of a micrometre; what is in memory is the same.
+    xy = np.round(xy, 4)
     return Reading({int(i): xy[i] for i in np.flatnonzero(~missing)}, reach)
 
 
