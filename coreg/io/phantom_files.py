@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,9 @@ from coreg.errors import InputError
 from coreg.io.case_model import CASE_NAME, read_case_file, write_case_file
 from coreg.io.centerlines import write_centerline_csv
 from coreg.io.contour_formats import write_contours
+from coreg.io.frames_csv import write_frames
 from coreg.io.landmark_files import write_ccta_side_branches, write_landmarks, write_positions
+from coreg.io.result_folder import replaced_folder
 from coreg.io.surfaces import write_surface
 from coreg.io.tables import write_table
 from coreg.io.volumes import write_volume
@@ -26,11 +25,6 @@ from coreg.landmarks import Landmark, SideBranch
 from coreg.surface import Surface
 from coreg.volume import Volume
 
-FRAME_COLUMNS = (
-    *("frame", "position_mm", "arc_length_mm", "x_mm", "y_mm", "z_mm"),
-    *("col_x", "col_y", "col_z", "row_x", "row_y", "row_z"),
-    *("rotation_deg", "arc_length_sd_mm", "rotation_sd_deg", "reliable", "reason"),
-)
 TRUTH = "truth"
 
 
@@ -82,7 +76,8 @@ def write_phantom(
     InputError
         If there is something else at ``folder``.
     """
-    with _replaced_folder(folder, case.id, force=force) as temporary:
+    force = force or _is_phantom(folder, case.id)
+    with replaced_folder(folder, case.id, force=force) as temporary:
         _write_case(temporary, case, clockwise=clockwise)
         (temporary / TRUTH).mkdir()
         _write_truth(temporary / TRUTH, truth)
@@ -138,50 +133,11 @@ def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
 
 
 def _write_truth(folder: Path, truth: Truth) -> None:
-    write_true_frames(folder / "frames.csv", truth.path)
+    write_frames(folder / "frames.csv", truth.path)
     write_landmarks(folder / "landmarks.csv", truth.landmarks)
     write_ccta_side_branches(folder / "branches.csv", truth.side_branches)
     write_surface(folder / "lumen.stl", truth.lumen)
     write_table(folder / "facts.csv", ["fact", "value"], truth.facts.items())
-
-
-def write_true_frames(path: Path, poses: VirtualCatheterPath) -> None:
-    """Write exact poses as frames.csv, in acquisition order."""
-    order = np.argsort(poses.frame)
-    columns = [
-        poses.frame[order].tolist(),
-        poses.position_mm[order],
-        poses.arc_length_mm[order],
-        *poses.origin_mm[order].T,
-        *poses.column[order].T,
-        *poses.row[order].T,
-        np.degrees(poses.rotation_rad[order]),
-        [0.0] * len(order),
-        [0.0] * len(order),
-        poses.reliable[order],
-        [poses.reason[i] for i in order],
-    ]
-    write_table(path, FRAME_COLUMNS, zip(*columns, strict=True))
-
-
-@contextmanager
-def _replaced_folder(folder: Path, case_id: str, *, force: bool) -> Iterator[Path]:
-    """Give a new folder that takes the place of an old one of the same case if all goes well."""
-    if folder.exists() and not force and not _is_phantom(folder, case_id):
-        expected = f"no such folder, or the phantom {case_id}; --force replaces it"
-        msg = f"{folder}: found something else there, expected {expected}"
-        raise InputError(msg)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        new = temporary / "new"
-        new.mkdir()
-        yield new
-        if folder.exists():
-            folder.rename(temporary / "old")
-        new.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _is_phantom(folder: Path, case_id: str) -> bool:
