@@ -44,7 +44,7 @@ def lumen_outlines(lumen: Volume | Surface, path: VirtualCatheterPath) -> Outlin
     rows = np.flatnonzero(path.posed)
     outlines: list[FloatArray | None] = [None] * len(path)
     if len(rows):
-        if isinstance(lumen, Volume):
+        if isinstance(lumen, Volume):  # noqa: SIM108 - one line would hide which is which
             cuts = _cut_label(lumen, path, rows)
         else:
             cuts = _cut_surface(lumen, path, rows)

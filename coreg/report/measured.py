@@ -218,4 +218,5 @@ def area_agreement(data: Measured) -> float:
     pair = pair[:, np.isfinite(pair).all(axis=0)]
     if pair.shape[1] < 3 or (np.ptp(pair, axis=1) < 1e-9).any():
         return float("nan")
-    return float(np.corrcoef(pair)[0, 1])
+    offset = pair - pair.mean(axis=1, keepdims=True)
+    return float(offset[0] @ offset[1] / np.sqrt((offset**2).sum(axis=1).prod()))

@@ -1,0 +1,259 @@
+"""What a file is, judged by its content: for ``coreg info`` and ``coreg init``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coreg.errors import InputError
+
+# A pullback's pixels are far smaller than those of any CCTA.
+LARGEST_PULLBACK_PIXEL_MM = 0.12
+
+
+@dataclass(frozen=True)
+class Described:
+    """One file as the program understands it.
+
+    Attributes
+    ----------
+    kind : str
+        What it is, in words.
+    role : str
+        Key of a case.toml it can be given to, such as ``ccta.lumen``; empty if none.
+    facts : mapping of str to str
+        What to show.
+    data : mapping of str to Any
+        The same numbers for machines.
+    """
+
+    kind: str
+    role: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def described(path: Path) -> Described:
+    """Tell what a file is.
+
+    Raises
+    ------
+    InputError
+        If it is missing, broken, or of no known kind.
+    """
+    from coreg.io.files import existing_file, unusable
+    from coreg.io.surfaces import is_surface_file
+    from coreg.io.volumes import is_volume_file
+
+    if path.is_dir():
+        expected = "a case, a result, or a file (DICOM is not read in this version)"
+        raise unusable(path, "", found="a folder without case.toml or registration.json", expected=expected)
+    existing_file(path)
+    name = path.name.lower()
+    if is_volume_file(path):
+        return _volume(path)
+    if is_surface_file(path):
+        return _mesh(path)
+    if name.endswith(".mrk.json"):
+        return _centerlines(path)
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return _table(path)
+    expected = "a case.toml, an image, a surface, a centerline or a table"
+    raise unusable(path, "", found=f"a file ending in {path.suffix!r}", expected=expected)
+
+
+def _volume(path: Path) -> Described:
+    from coreg.io.volumes import read_label, read_volume
+
+    volume = read_volume(path)
+    spacing = volume.spacing_mm
+    size = " x ".join(str(each) for each in volume.values.shape[::-1])
+    direction = (volume.index_to_world[:3, :3] / spacing)[:, ::-1].T.round(3)
+    facts = {
+        "size": f"{size} (columns, rows, slices)",
+        "spacing": " x ".join(f"{each:.4g}" for each in spacing[::-1]) + " mm",
+        "column, row and slice axes (LPS)": "  ".join(str(each.tolist()) for each in direction),
+        "first voxel (LPS)": str(volume.index_to_world[:3, 3].round(3).tolist()) + " mm",
+    }
+    data: dict[str, Any] = {
+        "size": volume.values.shape[::-1],
+        "spacing_mm": spacing[::-1],
+        "axes_lps": direction,
+        "origin_lps_mm": volume.index_to_world[:3, 3],
+    }
+    pullback = float(spacing[1:].max()) <= LARGEST_PULLBACK_PIXEL_MM
+    try:
+        label = read_label(path)
+    except InputError:
+        low, high = float(volume.values.min()), float(volume.values.max())
+        facts["values"] = f"{low:g} to {high:g}"
+        data["values"] = [low, high]
+        kind = "pullback image stack" if pullback else "image (CCTA)"
+        return Described(kind, "pullback.image" if pullback else "ccta.image", facts, data)
+    from scipy.ndimage import label as components
+
+    inside = label.values != 0
+    count = int(components(inside, np.ones((3, 3, 3)))[1])
+    volume_mm3 = float(inside.sum() * np.prod(spacing))
+    facts |= {"label": f"{volume_mm3:.1f} mm3 in {count} piece{'s' * (count != 1)}"}
+    data |= {"label_mm3": volume_mm3, "components": count}
+    if not pullback:
+        wall = "wall" in path.name.lower()
+        return Described("label image (CCTA)", "ccta.wall" if wall else "ccta.lumen", facts, data)
+    filled = inside.any(axis=(1, 2))
+    area = inside.sum(axis=(1, 2))[filled] * float(np.prod(spacing[1:]))
+    facts |= {
+        "frames": f"{len(filled)}, {int(filled.sum())} with a label",
+        "areas": f"{area.min():.2f} to {area.max():.2f} mm2",
+    }
+    data |= {
+        "frames": len(filled),
+        "labelled_frames": int(filled.sum()),
+        "area_mm2": [area.min(), area.max()],
+    }
+    role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
+    return Described("label stack (pullback)", role, facts, data)
+
+
+def _mesh(path: Path) -> Described:
+    if path.suffix.lower() == ".vtp":
+        from coreg.io.vtk_files import read_polydata
+
+        data = read_polydata(path)
+        if data.lines and not len(data.triangles):
+            return _centerlines(path)
+    from coreg.io.surfaces import open_edge_length_mm, read_surface
+
+    surface = read_surface(path)
+    a, b, c = (surface.points_mm[surface.faces[:, i]] - surface.points_mm.mean(axis=0) for i in range(3))
+    volume_mm3 = abs(float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6.0)
+    rim_mm = open_edge_length_mm(surface)
+    low, high = surface.points_mm.min(axis=0), surface.points_mm.max(axis=0)
+    facts = {
+        "triangles": str(len(surface.faces)),
+        "closed": "yes" if rim_mm == 0.0 else f"no: {rim_mm:.1f} mm of open edges",
+        "volume": f"{volume_mm3:.1f} mm3",
+        "box (LPS)": f"{low.round(1).tolist()} to {high.round(1).tolist()} mm",
+    }
+    numbers = {"triangles": len(surface.faces), "open_edges_mm": rim_mm, "volume_mm3": volume_mm3}
+    return Described("surface", "ccta.lumen", facts, numbers | {"box_lps_mm": [low, high]})
+
+
+def _centerlines(path: Path) -> Described:
+    from coreg.io.centerlines import read_centerlines
+
+    tree = read_centerlines(path)
+    lengths = [float(np.ptp(line.arc_length_mm)) for line in tree.lines]
+    facts = {"lines": str(len(lengths)), "lengths": ", ".join(f"{each:.1f}" for each in lengths) + " mm"}
+    data: dict[str, Any] = {"lines": len(lengths), "length_mm": lengths}
+    radii = [line.radius_mm for line in tree.lines if line.radius_mm is not None]
+    if radii:
+        low, high = min(float(each.min()) for each in radii), max(float(each.max()) for each in radii)
+        facts["radius"] = f"{low:.2f} to {high:.2f} mm"
+        data["radius_mm"] = [low, high]
+    ends = [line.points_mm[[0, -1]].round(1).tolist() for line in tree.lines]
+    facts["ends (LPS)"] = "; ".join(f"{first} to {last}" for first, last in ends)
+    return Described("centerline", "ccta.centerline", facts, data | {"ends_lps_mm": ends})
+
+
+def _table(path: Path) -> Described:
+    """Tell tables apart by their header."""
+    from coreg.io.files import read_text, unusable
+
+    header = read_text(path).lstrip().splitlines()[0]
+    names = {each.strip().strip('"') for each in header.replace(";", ",").replace("\t", ",").split(",")}
+    kinds: tuple[tuple[set[str], Callable[[Path], Described]], ...] = (
+        ({"frame", "kind", "point"}, _contours),
+        ({"frame", "position_mm", "arc_length_mm"}, _poses),
+        ({"frame", "position_mm"}, _positions),
+        ({"id", "frame", "angle_deg", "x_mm"}, _landmarks),
+        ({"id", "x_mm", "y_mm", "z_mm"}, _ccta_branches),
+        ({"id", "frame", "angle_deg"}, _pullback_branches),
+        ({"x_mm", "y_mm", "z_mm"}, _centerlines),
+    )
+    for needed, describe in kinds:
+        if needed <= names:
+            return describe(path)
+    if not header[:1].isalpha():
+        return _contours(path)
+    raise unusable(path, "header", found=header[:80], expected="the columns of one of coreg's tables")
+
+
+def _contours(path: Path) -> Described:
+    from coreg.contours import area_mm2, signed_area_mm2
+    from coreg.io.contour_formats import read_contours
+
+    file = read_contours(path)
+    facts, data = {}, {}
+    facts["format"] = (
+        "coreg contours.csv" if file.about_catheter else "HolOrama CSV (frames from 1, y flipped)"
+    )
+    for kind, contours in file.contours.items():
+        frames = sorted(contours)
+        areas = [area_mm2(each) for each in contours.values()]
+        facts[kind] = f"{len(frames)} frames, {frames[0]} to {frames[-1]} counted from 0"
+        facts[f"{kind} areas"] = f"{min(areas):.2f} to {max(areas):.2f} mm2"
+        # HolOrama's y grows upwards, which turns the sense about.
+        turns = sum((signed_area_mm2(each) > 0.0) == file.about_catheter for each in contours.values())
+        data[kind] = {
+            "frames": len(frames),
+            "first": frames[0],
+            "last": frames[-1],
+            "area_mm2": [min(areas), max(areas)],
+        }
+        facts[f"{kind} winding"] = (
+            f"{turns} with, {len(frames) - turns} against angle_deg; normalised on reading"
+        )
+    if not file.about_catheter:
+        facts["needs"] = "pullback.catheter_mm: the catheter in the file's own coordinates"
+    role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
+    return Described("pullback contours", role, facts, data | {"about_catheter": file.about_catheter})
+
+
+def _positions(path: Path) -> Described:
+    from coreg.io.landmark_files import read_positions
+
+    positions = read_positions(path)
+    low, high = min(positions.values()), max(positions.values())
+    facts = {"frames": str(len(positions)), "positions": f"{low:.2f} to {high:.2f} mm"}
+    return Described(
+        "positions", "pullback.positions", facts, {"frames": len(positions), "position_mm": [low, high]}
+    )
+
+
+def _landmarks(path: Path) -> Described:
+    from coreg.io.landmark_files import read_landmarks
+
+    landmarks = read_landmarks(path)
+    paired = sum(each.paired for each in landmarks)
+    facts = {"landmarks": f"{len(landmarks)}, {paired} in both modalities"}
+    return Described("landmarks", "landmarks.file", facts, {"landmarks": len(landmarks), "paired": paired})
+
+
+def _ccta_branches(path: Path) -> Described:
+    from coreg.io.landmark_files import read_ccta_side_branches
+
+    count = len(read_ccta_side_branches(path))
+    return Described(
+        "side branches (CCTA)", "ccta.side_branches", {"branches": str(count)}, {"branches": count}
+    )
+
+
+def _pullback_branches(path: Path) -> Described:
+    from coreg.io.landmark_files import read_pullback_side_branches
+
+    count = len(read_pullback_side_branches(path))
+    return Described(
+        "side branches (pullback)", "pullback.side_branches", {"branches": str(count)}, {"branches": count}
+    )
+
+
+def _poses(path: Path) -> Described:
+    from coreg.io.files import read_text
+
+    rows = len(read_text(path).split()) - 1
+    return Described("poses of a registration (frames.csv)", "", {"frames": str(rows)}, {"frames": rows})

@@ -1,0 +1,118 @@
+"""``coreg info``: what a file is, as the program understands it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coreg.cli.options import Json, Quiet, Seed, Threads, Verbose
+
+if TYPE_CHECKING:
+    from coreg.cli.describe import Described
+
+
+def info(
+    *,
+    path: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="A case, a result, or any input.")],
+    seed: Seed = 0,
+    threads: Threads = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say what a file is, as the program understands it. For research use only."""
+    del seed, threads  # every command takes them; nothing here is random or heavy
+    from coreg.cli.console import Console
+    from coreg.cli.describe import described
+
+    console = Console(verbose=verbose, quiet=quiet, as_json=json)
+    if path.suffix.lower() == ".toml" or (path.is_dir() and (path / "case.toml").is_file()):
+        found = _case(path)
+    elif path.name == "registration.json" or (path.is_dir() and (path / "registration.json").is_file()):
+        found = _result(path)
+    else:
+        found = described(path)
+    width = max((len(name) for name in found.facts), default=0)
+    lines = [f"{path}: {found.kind}", *(f"  {name:<{width}}  {value}" for name, value in found.facts.items())]
+    if found.role:
+        lines.append(f"  {'use as':<{width}}  {found.role} of a case.toml")
+    data = {"path": path, "kind": found.kind, "role": found.role or None, **found.data}
+    console.outcome("\n".join(lines), data)
+
+
+def _case(path: Path) -> Described:
+    from coreg.cli.describe import Described, described
+    from coreg.errors import InputError
+    from coreg.io.case_file import load_case, read_case_file
+    from coreg.io.case_model import used_files
+
+    file = read_case_file(path)
+    fields = file.model_dump(mode="json", exclude_none=True)
+    facts: dict[str, str] = {}
+    for name, value in fields.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        facts |= {f"{name}.{key}".rstrip("."): str(each) for key, each in inner if each != []}
+    files: dict[str, Any] = {}
+    for key, name in used_files(file):
+        try:
+            what = described(file.resolved(name))
+            files[key] = {"kind": what.kind, **what.data}
+            facts[key] = (
+                f"{name} ({what.kind}; {'; '.join(f'{a}: {b}' for a, b in list(what.facts.items())[:3])})"
+            )
+        except InputError as error:
+            files[key], facts[key] = {"error": str(error)}, f"{name}: {error}"
+    data: dict[str, Any] = {"case": fields, "files": files}
+    try:
+        case = load_case(path)
+    except InputError as error:
+        facts["usable"] = f"no: {error}"
+        return Described("a case", "", facts, data | {"usable": False, "error": str(error)})
+    pullback = case.pullback
+    facts["pullback"] = (
+        f"{len(pullback)} frames over {pullback.length_mm:.1f} mm, {len(pullback.lumen)} with a lumen, "
+        f"{len(pullback.excluded)} excluded; median spacing {pullback.frame_spacing_mm:.3f} mm"
+    )
+    paired = sum(each.paired for each in case.landmarks)
+    facts["landmarks"] = f"{len(case.landmarks)}, {paired} in both modalities"
+    facts["usable"] = "yes"
+    numbers = {
+        "frames": len(pullback),
+        "length_mm": pullback.length_mm,
+        "frames_with_lumen": len(pullback.lumen),
+        "excluded": len(pullback.excluded),
+        "landmarks": len(case.landmarks),
+    }
+    return Described("a case", "", facts, data | {"usable": True, "pullback": numbers})
+
+
+def _result(path: Path) -> Described:
+    from coreg.cli.describe import Described
+    from coreg.io.results import read_registration
+
+    registration = read_registration(path)
+    placed = registration.path
+    reliable = int((placed.posed & placed.reliable).sum())
+    facts: dict[str, str] = {"verdict": registration.verdict}
+    facts |= {f"reason {i + 1}": reason for i, reason in enumerate(registration.reasons)}
+    facts |= {
+        "frames": f"{len(placed)}, {int(placed.posed.sum())} placed, {reliable} reliable",
+        "radius scale": f"{registration.radius_scale:.3f} (CCTA over pullback)",
+        "margin": f"{100.0 * registration.margin:.1f} %",
+        "hypotheses": str(len(registration.hypotheses)),
+        "made by": str(registration.provenance.get("versions", registration.provenance)),
+    }
+    data = {
+        "verdict": registration.verdict,
+        "reasons": registration.reasons,
+        "frames": len(placed),
+        "placed": int(placed.posed.sum()),
+        "reliable": reliable,
+        "radius_scale": registration.radius_scale,
+        "margin": registration.margin,
+        "settings": registration.settings,
+        "provenance": registration.provenance,
+    }
+    return Described("a registration (for research use only)", "", facts, data)

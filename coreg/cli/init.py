@@ -1,0 +1,146 @@
+"""``coreg init``: a case.toml from files."""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coreg.cli.options import Force, Json, Quiet, Seed, Threads, Verbose
+
+if TYPE_CHECKING:
+    from coreg.cli.describe import Described
+
+Found = Mapping[str, tuple[Path, "Described"]]
+
+
+def init(
+    *,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILES]...", help="Inputs, in any order.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The case.toml to write.")] = Path("case.toml"),
+    force: Force = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write a case.toml from files: each finds its role by its content. For research use only.
+
+    What could not be told is there as a line to fill in, marked REQUIRED where nothing works without it.
+    """
+    del seed, threads  # every command takes them; nothing here is random or heavy
+    from coreg.cli.console import Console
+    from coreg.cli.describe import described
+    from coreg.io.files import write_text
+
+    console = Console(verbose=verbose, quiet=quiet, as_json=json)
+    if out.is_dir():
+        out = out / "case.toml"
+    if out.exists() and not force:
+        msg = f"--out {out} exists; --force replaces it"
+        raise typer.BadParameter(msg)
+    found: dict[str, tuple[Path, Described]] = {}
+    unused: list[str] = []
+    for file in files or []:
+        what = described(file)
+        if not what.role or what.role in found:
+            other = f"; {what.role} is {found[what.role][0]} already" if what.role else ""
+            unused.append(f"{file} ({what.kind}{other})")
+        else:
+            found[what.role] = (file, what)
+            console.note(f"{what.role:<24} {file} ({what.kind})")
+    text, missing = case_text(found, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, text)
+    lines = [f"{out} written"]
+    lines += [f"not used: {each}" for each in unused]
+    lines += [f"to fill in: {each}" for each in missing] or [f"next: coreg register {out} --out result"]
+    roles = {role: path for role, (path, _) in found.items()}
+    console.outcome("\n".join(lines), {"case": out, "roles": roles, "unused": unused, "missing": missing})
+
+
+def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
+    """Write the content of a case.toml and list the keys that are still missing."""
+    missing: list[str] = []
+
+    def required(key: str, example: str, why: str) -> str:
+        missing.append(f"{key}: {why}")
+        return f"# REQUIRED: {why}\n# {key.rsplit('.', 1)[1]} = {example}"
+
+    def files(section: str, *keys: str) -> list[str]:
+        roles = [f"{section}.{key}" for key in keys if f"{section}.{key}" in found]
+        return [f"{role.split('.')[1]} = {_quoted(found[role][0], out)}" for role in roles]
+
+    folder = out.resolve().parent.name
+    name = folder if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder) else "case-1"
+    ccta = files("ccta", "image", "lumen", "wall", "centerline", "side_branches")
+    if "ccta.lumen" not in found:
+        ccta.append(
+            required("ccta.lumen", '"ccta_lumen.nii.gz"', "the CCTA lumen: a label image or closed surface")
+        )
+    ccta += _clicks(found, required)
+    pullback = files("pullback", "image", "lumen", "eem", "positions", "side_branches")
+    pullback += _pullback(found, required)
+    landmarks = files("landmarks", "file")
+    parts = [
+        "# A case for coreg; docs/reference/case.md tells all keys. World coordinates are LPS, in mm.",
+        f"id = {json_text.dumps(name)}",
+        '# patient = "P001"',
+        '# vessel = "LAD"',
+        "\n[ccta]",
+        *ccta,
+        "\n[pullback]",
+        *pullback,
+        *(["\n[landmarks]", *landmarks] if landmarks else []),
+    ]
+    return "\n".join(parts) + "\n", missing
+
+
+def _clicks(found: Found, required: object) -> Sequence[str]:
+    line = found.get("ccta.centerline")
+    if line is not None and line[1].data["lines"] == 1:
+        return ["# ostium = [0.0, 0.0, 0.0]   # else arc length counts from the centerline's first point"]
+    assert callable(required)  # noqa: S101
+    why = "there is no centerline" if line is None else "the centerline has several lines"
+    return [
+        required("ccta.ostium", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's mouth, as {why}"),
+        required("ccta.distal", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's far end, as {why}"),
+    ]
+
+
+def _pullback(found: Found, required: object) -> list[str]:
+    assert callable(required)  # noqa: S101
+    lumen = found.get("pullback.lumen")
+    lines = []
+    if lumen is None:
+        lines.append(
+            required("pullback.lumen", '"contours.csv"', "the pullback's lumen: contours or a label stack")
+        )
+    elif lumen[1].data.get("about_catheter") is False:
+        why = "the catheter in the contours' own coordinates (mm)"
+        lines.append(required("pullback.catheter_mm", "[4.5, 4.5]", why))
+    if "pullback.positions" not in found and "frames" not in (lumen[1].data if lumen else {}):
+        lines.append(
+            required("pullback.frame_spacing_mm", "0.2", "distance between frames, or a positions.csv")
+        )
+    return [
+        *lines,
+        '# modality = "OCT"            # or "IVUS"',
+        '# first_frame = "distal"      # or "proximal"',
+        '# view = "looking-distal"     # or "looking-proximal"',
+    ]
+
+
+def _quoted(path: Path, out: Path) -> str:
+    """Name a file relative to the case where it lies beside or below it, else absolutely."""
+    full, folder = path.resolve(), out.resolve().parent
+    near = full.is_relative_to(folder)
+    return json_text.dumps(os.path.relpath(full, folder) if near else str(full), ensure_ascii=False)

@@ -1,0 +1,14 @@
+"""Options that every command has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show the traceback of a bug.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only (and JSON where asked for).")]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of whatever is drawn at random.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads to use.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace whatever is there.")]

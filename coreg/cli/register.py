@@ -1,0 +1,73 @@
+"""``coreg register``: place a pullback in a CCTA."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coreg.cli.options import Force, Json, Quiet, Seed, Threads, Verbose
+
+PLANNED = ("dtw", "bspline")
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def _method(value: str) -> str:
+    if value in PLANNED:
+        msg = f"{value} is planned but not available yet; choose nonrigid or rigid"
+        raise typer.BadParameter(msg)
+    if value not in {"nonrigid", "rigid"}:
+        msg = f"found {value}, expected nonrigid or rigid"
+        raise typer.BadParameter(msg)
+    return value
+
+
+def _no_landmarks_yet(value: bool) -> bool:
+    if value:
+        msg = "guiding by landmarks is planned but not available yet; landmarks validate only"
+        raise typer.BadParameter(msg)
+    return value
+
+
+def register(
+    *,
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case.toml, or the folder that holds it.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the result.")],
+    method: Annotated[
+        str, typer.Option("--method", metavar="nonrigid|rigid", help="How to place it.", callback=_method)
+    ] = "nonrigid",
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.auto,
+    use_landmarks: Annotated[
+        bool, typer.Option("--use-landmarks", hidden=True, callback=_no_landmarks_yet)
+    ] = False,
+    force: Force = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Find where every frame of a pullback lies in the CCTA. For research use only.
+
+    Writes frames.csv (a pose per frame), registration.json, validation.csv where landmarks are known,
+    and report.html, the page to look at.
+    """
+    from coreg.cli.compute import Wanted, headline, outcome_data, register_case
+    from coreg.cli.console import Console
+
+    console = Console(verbose=verbose, quiet=quiet, as_json=json)
+    wanted = Wanted(method, device.value, seed, threads, force)
+    with console.progress() as progress:
+        outcome = register_case(case, out, wanted, progress=progress)
+    for stage, cost in outcome.registration.costs.items():
+        console.detail(f"cost after {stage}: {cost:.5g}")
+    console.outcome(headline(outcome), outcome_data(outcome))
