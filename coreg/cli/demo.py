@@ -47,6 +47,8 @@ def demo(
             progress=part_of(progress, 0.2, 1.0),
             truth=patient.truth,
         )
-    command = f"coreg register {out / 'case'} --out {out / 'again'}"
-    text = f"{headline(outcome)}\n\nOpen the report in a browser. To register the patient yourself:\n    {command}"
+    text = (
+        f"{headline(outcome)}\n\nOpen the report in a browser. To register the patient yourself:\n"
+        f"    coreg register {out / 'case'} --out {out / 'again'}"
+    )
     console.outcome(text, outcome_data(outcome) | {"case": out / "case"})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coreg.cli.options import Force, Json, Quiet, Seed, Threads, Verbose
+from coreg.errors import InputError
 
 if TYPE_CHECKING:
     from coreg.cli.describe import Described
@@ -50,7 +51,13 @@ def init(
     found: dict[str, tuple[Path, Described]] = {}
     unused: list[str] = []
     for file in files or []:
-        what = described(file)
+        try:
+            what = described(file)
+        except InputError as error:
+            if not file.exists():
+                raise
+            unused.append(str(error))
+            continue
         if not what.role or what.role in found:
             other = f"; {what.role} is {found[what.role][0]} already" if what.role else ""
             unused.append(f"{file} ({what.kind}{other})")

@@ -91,7 +91,7 @@ def vessel_in_space(
         top -= TITLE_IN + height
         axes = figure.add_axes((0.0, top / total, 1.0, height / total))
         _draw(axes, basis, centre, triangles_mm, centerline_mm, catheter_mm, reliable, landmarks)
-        _frame(axes, basis, *box)
+        _frame(axes, basis, height, *box)
         axes.set_title(title, x=0.01)
     figure.legend(handles=_legend(bool(landmarks), not reliable.all()), loc="lower center", ncols=5)
     return figure
@@ -102,9 +102,11 @@ def _box(points_mm: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArr
     return seen.min(axis=0) - 6.0, seen.max(axis=0) + 6.0
 
 
-def _frame(axes: Axes, basis: FloatArray, low: FloatArray, high: FloatArray) -> None:
+def _frame(axes: Axes, basis: FloatArray, height_in: float, low: FloatArray, high: FloatArray) -> None:
+    size_in = np.array([WIDTH_IN, height_in])
+    half = 0.5 * size_in * ((high - low) / size_in).max()
+    low, high = 0.5 * (low + high) - half, 0.5 * (low + high) + half
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-    axes.set_aspect("equal", adjustable="datalim")
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)
     _compass_and_scale(axes, basis, (float(high[0]), float(low[1])))
