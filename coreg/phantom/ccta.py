@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
 from coreg.centerline import Centerline
-from coreg.phantom.lumen import BLEND_MM, Branch, Lumen
+from coreg.phantom.lumen import Branch, Lumen, blended
 from coreg.phantom.randomness import component_rng, smooth_field, smooth_noise
 from coreg.phantom.settings import PhantomSettings
 from coreg.volume import Volume
@@ -120,15 +120,18 @@ def aorta_centre_mm(lumen: Lumen) -> FloatArray:
 
 
 def _shown_level(seed: int, shown: Shown, settings: PhantomSettings, world: FloatArray) -> FloatArray:
-    level = shown.lumen.level(world, capped=True)
-    if settings.surface_error_mm > 0.0:
-        rng = component_rng(seed, "ccta surface")
-        error = smooth_field(rng, world, correlation_mm=settings.surface_correlation_mm)
-        level = level - settings.surface_error_mm * error
+    """Level (M,) of what the CCTA shows; deep inside the aorta only its sign is right."""
+    ball = np.full(len(world), np.inf)
     if shown.aorta:
         ball = np.linalg.norm(world - aorta_centre_mm(shown.lumen), axis=1) - AORTA_RADIUS_MM
-        near = np.maximum(BLEND_MM - np.abs(level - ball), 0.0)
-        level = np.minimum(level, ball) - near**2 / (4.0 * BLEND_MM)
+    level = np.full(len(world), -1.0)
+    open_ = np.flatnonzero(ball > -1.0)
+    level[open_] = blended(shown.lumen.level(world[open_], capped=True), ball[open_])
+    # Errors of six standard deviations do not happen, so that most voxels need none.
+    near = np.flatnonzero(np.abs(level) < 6.0 * settings.surface_error_mm)
+    rng = component_rng(seed, "ccta surface")
+    error = smooth_field(rng, world[near], correlation_mm=settings.surface_correlation_mm)
+    level[near] -= settings.surface_error_mm * error
     return level
 
 

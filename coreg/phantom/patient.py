@@ -218,8 +218,8 @@ def _plan(seed: int, settings: PhantomSettings) -> _Plan:
     else:
         pitch = rng.uniform(0.4, 0.6)
         steps = pitch * np.clip(1.0 + 0.05 * rng.standard_normal(round(run / pitch)), 0.8, 1.2)
-        position = np.round(np.concatenate([[0.0], np.cumsum(steps)]), 3)
-    travel = 1.08 * position[-1]
+        position = np.round(np.concatenate([[0.0], np.cumsum(steps) * (run / steps.sum())]), 3)
+    travel = 1.08 * run
     length = max(length, offset + travel + 7.0)
     start = length - offset
     guide, aorta = settings.ending_odds
@@ -227,7 +227,7 @@ def _plan(seed: int, settings: PhantomSettings) -> _Plan:
     end = start - travel
     if ending != "vessel":
         end = -beyond_mm
-        start = min(end + position[-1], length - 4.0)
+        start = min(end + run, length - 4.0)
     label_end = start - cut_mm if odds[1] < settings.truncated_odds else length
     return _Plan(length, start, end, label_end, position, ending)
 
