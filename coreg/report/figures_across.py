@@ -43,7 +43,7 @@ class Section(NamedTuple):
 
 
 def cross_sections(sections: Sequence[Section]) -> Figure:
-    """Draw frames as seen on the console, all at one scale."""
+    """Draw frames as seen on the console, all at one scale, centred on the pullback's lumen."""
     rows = max(1, -(-len(sections) // COLUMNS))
     height = ROW_IN * rows + LEGEND_IN
     figure = Figure(figsize=(WIDTH_IN, height))
@@ -54,21 +54,32 @@ def cross_sections(sections: Sequence[Section]) -> Figure:
         row, column = divmod(i, COLUMNS)
         left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * ROW_IN - TITLE_IN
         each.set_position((left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height))
-    outlines = [
-        each for section in sections for each in (section.pullback, section.after) if each is not None
-    ]
+    middles = [_middle(section) for section in sections]
     # One side branch that is cut lengthwise must not make every panel small.
-    reach = [float(np.abs(each).max()) for each in outlines]
-    half = float(np.clip(np.percentile(reach, 80) * 1.15 if reach else 2.0, 1.2, 5.0))
-    for each, section in zip(axes, sections, strict=False):
-        _draw(each, section, half)
+    reach = [
+        float(np.abs(outline - middle).max())
+        for section, middle in zip(sections, middles, strict=True)
+        for outline in (section.pullback, section.after)
+        if outline is not None
+    ]
+    half = float(np.clip(np.percentile(reach, 75) * 1.2 if reach else 2.0, 1.2, 5.0))
+    for each, section, middle in zip(axes, sections, middles, strict=False):
+        _draw(each, section, middle, half)
     for each in axes[len(sections) :]:
         each.set_visible(False)
     figure.legend(handles=_legend(sections), loc="lower center", ncols=6)
     return figure
 
 
-def _draw(axes: Axes, section: Section, half: float) -> None:
+def _middle(section: Section) -> FloatArray:
+    """Return the middle of the lumen's box: a catheter at the wall would waste half of the panel."""
+    outline = section.pullback if section.pullback is not None else section.after
+    if outline is None:
+        return np.zeros(2)
+    return np.asarray(0.5 * (outline.min(axis=0) + outline.max(axis=0)))
+
+
+def _draw(axes: Axes, section: Section, middle: FloatArray, half: float) -> None:
     for outline, colour, width in (
         (section.before, BEFORE, 1.1),
         (section.after, AFTER, 1.8),
@@ -81,20 +92,16 @@ def _draw(axes: Axes, section: Section, half: float) -> None:
     axes.plot(0.0, 0.0, "+", color="black", markersize=8, markeredgewidth=1.2)
     if section.annotated_rad is not None:
         direction = np.array([np.cos(section.annotated_rad), np.sin(section.annotated_rad)])
-        axes.plot(*np.outer(direction, [0.25, 0.92 * half]), color=LANDMARK, linewidth=1.6)
+        axes.plot(*np.outer(direction, [0.25, 3.0 * half]), color=LANDMARK, linewidth=1.6)
     if section.landmark_mm is not None and np.isfinite(section.landmark_mm).all():
-        shown = np.clip(section.landmark_mm, -0.95 * half, 0.95 * half)
+        shown = np.clip(section.landmark_mm, middle - 0.95 * half, middle + 0.95 * half)
         axes.plot(*shown, "D", color=LANDMARK, markeredgecolor="black", markersize=6)
-    axes.plot(
-        [0.95 * half - 1.0, 0.95 * half],
-        [0.93 * half] * 2,
-        color="black",
-        linewidth=2.5,
-        solid_capstyle="butt",
-    )
-    axes.text(0.95 * half - 0.5, 0.88 * half, "1 mm", ha="center", va="bottom", fontsize=8)
+    x, y = middle + half * np.array([0.95, 0.93])
+    axes.plot([x - 1.0, x], [y, y], color="black", linewidth=2.5, solid_capstyle="butt")
+    axes.annotate("1 mm", (x - 0.5, y), (0, 4), textcoords="offset points", ha="center", fontsize=8)
     # Rows grow downwards, as on the screen.
-    axes.set(xlim=(-half, half), ylim=(half, -half), aspect="equal", xticks=[], yticks=[])
+    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half))
+    axes.set(xticks=[], yticks=[])
     axes.set_title(section.title, fontsize=9, fontweight="normal", loc="center")
     axes.spines[["top", "right"]].set_visible(True)
     for spine in axes.spines.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,8 +129,10 @@ def _draw(
         facing = np.abs(normal[:, 2]) / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
         order = np.argsort(seen[:, :, 2].mean(axis=1))
         grey = 0.62 + 0.33 * facing[order]
-        colours = np.stack([grey, grey, grey], axis=1)
-        faces = PolyCollection(list(seen[order, :, :2]), facecolors=list(colours), linewidths=0)
+        colours = np.stack([grey, grey, grey, np.ones_like(grey)], axis=1)
+        corners: Any = seen[order, :, :2]  # an array is taken as fast as a list of polygons is slow
+        faces = PolyCollection(corners, linewidths=0)
+        faces.set_facecolor(colours)
         faces.set_antialiased(False)
         axes.add_collection(faces)
     line = (centerline_mm - centre) @ basis.T
