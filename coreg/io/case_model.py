@@ -193,7 +193,7 @@ def _suggestion(place: tuple[int | str, ...]) -> str:
     here = [name for name in _known_keys() if name.split(".")[:-1] == tables]
     everywhere = {name.split(".")[-1]: name for name in _known_keys()}
     near = nearest_name(key, [name.split(".")[-1] for name in here])
-    if near:
+    if near and key not in everywhere:
         return f"; did you mean {'.'.join([*tables, near])}?"
     near = nearest_name(key, everywhere)
     if near:

@@ -1,0 +1,52 @@
+import pytest
+
+from coreg.errors import InputError
+from coreg.io.files import read_text, replaced_file, write_text
+from coreg.io.results import sha256_of
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.csv"
+    write_text(path, "old")
+
+    def fail_half_way():
+        with replaced_file(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_the_temporary_file_keeps_the_whole_ending(tmp_path):
+    with replaced_file(tmp_path / "a.nii.gz") as temporary:
+        assert temporary.name.endswith(".a.nii.gz")
+        assert temporary.parent == tmp_path
+
+
+def test_byte_order_mark_and_windows_line_ends_are_taken(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n")
+    assert read_text(tmp_path / "a.txt") == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [(None, "no such file"), (b"", "an empty file"), (b"ab\xff", "not UTF-8 at offset 2")],
+)
+def test_text_that_cannot_be_read_is_said_to_be_so(tmp_path, content, match):
+    if content is not None:
+        (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(InputError, match=match):
+        read_text(tmp_path / "a.txt")
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(InputError, match="found a folder, expected a file"):
+        read_text(tmp_path)
+
+
+def test_hash_is_that_of_the_standard(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
