@@ -75,17 +75,23 @@ def _options(
 
 def main() -> None:
     """Run the command line and leave with the contract's exit status."""
+    sys.exit(status_of(app))
+
+
+def status_of(run: Callable[[], object]) -> int:
+    """Run and return the exit status; failures become one line on standard error."""
     try:
-        app()
+        run()
     except InputError as error:
-        sys.exit(_failure(BAD_INPUT, str(error)))
+        return _failure(BAD_INPUT, str(error))
     except RegistrationError as error:
-        sys.exit(_failure(NOT_REGISTERED, str(error)))
+        return _failure(NOT_REGISTERED, str(error))
     except Exception as error:
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        sys.exit(_failure(BUG, f"this is a bug: {what} (run again with -v to see where)"))
+        return _failure(BUG, f"this is a bug: {what} (run again with -v to see where)")
+    return 0
 
 
 def _failure(status: int, text: str) -> int:

@@ -55,14 +55,13 @@ def cross_sections(sections: Sequence[Section]) -> Figure:
         left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * ROW_IN - TITLE_IN
         each.set_position((left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height))
     middles = [_middle(section) for section in sections]
-    # One side branch that is cut lengthwise must not make every panel small.
     reach = [
-        float(np.abs(outline - middle).max())
+        float(np.abs(section.pullback - middle).max())
         for section, middle in zip(sections, middles, strict=True)
-        for outline in (section.pullback, section.after)
-        if outline is not None
+        if section.pullback is not None
     ]
-    half = float(np.clip(np.percentile(reach, 75) * 1.2 if reach else 2.0, 1.2, 5.0))
+    # One side branch that is cut lengthwise must not make every panel small.
+    half = 1.2 * float(min(max(reach), 1.6 * np.median(reach))) if reach else 2.5
     for each, section, middle in zip(axes, sections, middles, strict=False):
         _draw(each, section, middle, half)
     for each in axes[len(sections) :]:

@@ -129,8 +129,9 @@ def _draw(
         facing = np.abs(normal[:, 2]) / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
         order = np.argsort(seen[:, :, 2].mean(axis=1))
         grey = 0.62 + 0.33 * facing[order]
-        colours = np.stack([grey, grey, grey, np.ones_like(grey)], axis=1)
-        corners: Any = seen[order, :, :2]  # an array is taken as fast as a list of polygons is slow
+        # Arrays are taken as fast as lists of polygons and colours are slow.
+        colours: Any = np.stack([grey, grey, grey, np.ones_like(grey)], axis=1)
+        corners: Any = seen[order, :, :2]
         faces = PolyCollection(corners, linewidths=0)
         faces.set_facecolor(colours)
         faces.set_antialiased(False)

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from coreg.report.figures_along import unwrapped_deg, windowed_slope
+from coreg.report.style import cell_edges, spans
+from coreg.report.tables import flat_table, frame_ranges, mean_absolute
+
+
+def test_slope_of_a_line_is_exact_at_irregular_frames():
+    x = np.sort(np.random.default_rng(1).uniform(0.0, 20.0, 60))
+    assert windowed_slope(x, 1.7 * x - 3.0, window_mm=1.0) == pytest.approx(1.7)
+
+
+def test_slope_skips_frames_without_a_pose():
+    x = np.arange(20.0) * 0.2
+    y = np.where(np.arange(20) == 7, np.nan, -x)
+    slope = windowed_slope(x, y, window_mm=1.0)
+    assert np.isnan(slope[7])
+    assert np.delete(slope, 7) == pytest.approx(-1.0)
+
+
+def test_slope_of_a_single_frame_is_not_a_number():
+    assert np.isnan(windowed_slope(np.array([1.0]), np.array([2.0]), window_mm=1.0)).all()
+
+
+def test_angles_are_unwrapped_across_gaps():
+    turn = np.linspace(0.0, 900.0, 91)
+    wrapped = 180.0 - (180.0 - turn) % 360.0
+    wrapped[40] = np.nan
+    assert np.delete(unwrapped_deg(wrapped), 40) == pytest.approx(np.delete(turn, 40))
+
+
+def test_spans_cover_flagged_frames_to_half_way():
+    position = np.array([3.0, 2.0, 1.0, 0.0])
+    assert spans(np.array([False, True, True, False]), position) == [(2.5, 0.5)]
+
+
+def test_edges_of_one_frame_have_a_width():
+    assert np.diff(cell_edges(np.array([4.0]))) == pytest.approx(-1.0)
+
+
+def test_many_ranges_are_cut_short():
+    assert frame_ranges(range(0, 60, 2), most=2) == "0, 2 and 28 more ranges"
+
+
+def test_means_leave_out_what_was_not_measured():
+    assert mean_absolute([-1.0, float("nan"), 3.0]) == pytest.approx(2.0)
+    assert np.isnan(mean_absolute([float("nan")]))
+
+
+def test_nested_settings_are_flattened():
+    assert flat_table({"a": {"b": 0.25}, "c": [1, 2]}).rows == [["a.b", "0.25"], ["c", "[1, 2]"]]
