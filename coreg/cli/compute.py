@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -41,7 +41,7 @@ class Wanted:
         Replace whatever is in the way.
     """
 
-    method: str = "nonrigid"
+    method: Literal["nonrigid", "rigid"] = "nonrigid"
     device: str = "auto"
     seed: int = 0
     threads: int | None = None
@@ -102,6 +102,7 @@ def register_case(
     use_threads(wanted.threads)
     progress("reading the case", 0.0)
     from coreg.io.case_file import input_paths, load_case, read_case_file
+    from coreg.io.files import naming
     from coreg.io.landmark_files import write_landmarks
     from coreg.io.results import replaced_folder, write_frames, write_registration, write_validation
 
@@ -116,13 +117,14 @@ def register_case(
         from coreg.settings import RegistrationSettings
         from coreg.validation import frame_errors, landmark_errors
 
-        registration = register(
-            case,
-            settings=RegistrationSettings(seed=wanted.seed),
-            method=wanted.method,
-            device=wanted.device,
-            progress=part_of(progress, 0.1, 0.8),
-        )
+        with naming(str(case_file.path)):
+            registration = register(
+                case,
+                settings=RegistrationSettings(seed=wanted.seed),
+                method=wanted.method,
+                device=wanted.device,
+                progress=part_of(progress, 0.1, 0.8),
+            )
         provenance = _provenance(registration.provenance, case_file.path, inputs)
         registration = dataclasses.replace(registration, provenance=provenance)
         errors = landmark_errors(registration.path, case.landmarks)
@@ -168,7 +170,7 @@ def _provenance(made: Mapping[str, Any], case_path: Path, inputs: Sequence[Path]
             full = path.resolve()
             inside = full.is_relative_to(folder)
             hashes[str(full.relative_to(folder)) if inside else path.name] = sha256_of(path)
-    return {**made, "versions": versions, "inputs_sha256": hashes}
+    return {**versions, **made, "inputs_sha256": hashes}
 
 
 def headline(outcome: Outcome) -> str:

@@ -93,7 +93,7 @@ def _result(path: Path) -> Described:
     from coreg.io.results import read_registration
 
     registration = read_registration(path)
-    placed = registration.path
+    placed, made = registration.path, registration.provenance
     reliable = int((placed.posed & placed.reliable).sum())
     facts: dict[str, str] = {"verdict": registration.verdict}
     facts |= {f"reason {i + 1}": reason for i, reason in enumerate(registration.reasons)}
@@ -102,7 +102,7 @@ def _result(path: Path) -> Described:
         "radius scale": f"{registration.radius_scale:.3f} (CCTA over pullback)",
         "margin": f"{100.0 * registration.margin:.1f} %",
         "hypotheses": str(len(registration.hypotheses)),
-        "made by": str(registration.provenance.get("versions", registration.provenance)),
+        "made by": f"coreg {made.get('coreg', '?')} on {made.get('device', '?')}",
     }
     data = {
         "verdict": registration.verdict,
@@ -113,6 +113,6 @@ def _result(path: Path) -> Described:
         "radius_scale": registration.radius_scale,
         "margin": registration.margin,
         "settings": registration.settings,
-        "provenance": registration.provenance,
+        "provenance": made,
     }
     return Described("a registration (for research use only)", "", facts, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -65,7 +65,8 @@ def register(
     from coreg.cli.console import Console
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    wanted = Wanted(method, device.value, seed, threads, force)
+    how: Literal["nonrigid", "rigid"] = "rigid" if method == "rigid" else "nonrigid"
+    wanted = Wanted(how, device.value, seed, threads, force)
     with console.progress() as progress:
         outcome = register_case(case, out, wanted, progress=progress)
     for stage, cost in outcome.registration.costs.items():
