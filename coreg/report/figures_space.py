@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from coreg.report.style import AFTER, DOUBT, LANDMARK, WIDTH_IN
@@ -20,13 +21,16 @@ from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-AROUND_MM = 9.0
+AROUND_MM, BESIDE_MM = 8.0, 9.0
 TITLE_IN, LEGEND_IN = 0.35, 0.4
 MOST_FACES = 40_000
 
 
 def triangles_near(lumen: Volume | Surface, points_mm: FloatArray) -> FloatArray:
-    """Triangles (F, 3, 3) of a lumen's surface in the box around points, in world mm, for pictures."""
+    """Triangles (F, 3, 3) of a lumen's surface near points along the vessel, in world mm, for pictures.
+
+    Only near ones: whole, the aorta would hide the coronary artery.
+    """
     low, high = points_mm.min(axis=0) - AROUND_MM, points_mm.max(axis=0) + AROUND_MM
     if isinstance(lumen, Surface):
         corners = lumen.points_mm[lumen.faces]
@@ -47,7 +51,7 @@ def triangles_near(lumen: Volume | Surface, points_mm: FloatArray) -> FloatArray
             vertices, faces, _, _ = marching_cubes(smooth, 0.5, step_size=2)
         corners = lumen.to_world(vertices.astype(np.float64) - 2.0 + start)[faces]
     middle = corners.mean(axis=1)
-    corners = corners[((middle >= low) & (middle <= high)).all(axis=1)]
+    corners = corners[np.isfinite(cKDTree(points_mm).query(middle, distance_upper_bound=AROUND_MM)[0])]
     return corners[:: max(1, -(-len(corners) // MOST_FACES))]
 
 
@@ -81,7 +85,7 @@ def vessel_in_space(
         along = -along
     views = (("flattest view", side), ("turned by 90° about its length", np.cross(along, side)))
     bases = [np.stack([along, up, np.cross(along, up)]) for _, up in views]
-    boxes = [_box(np.vstack([posed, centerline_mm]) - centre, basis) for basis in bases]
+    boxes = [_box(focus - centre, basis) for basis in bases]
     heights = [
         float(np.clip(WIDTH_IN * box[1] / box[0], 1.2, 4.5)) for box in [high - low for low, high in boxes]
     ]
@@ -100,7 +104,7 @@ def vessel_in_space(
 
 def _box(points_mm: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
     seen = (points_mm @ basis.T)[:, :2]
-    return seen.min(axis=0) - 6.0, seen.max(axis=0) + 6.0
+    return seen.min(axis=0) - BESIDE_MM, seen.max(axis=0) + BESIDE_MM
 
 
 def _frame(axes: Axes, basis: FloatArray, height_in: float, low: FloatArray, high: FloatArray) -> None:
@@ -136,7 +140,7 @@ def _draw(
         faces.set_facecolor(colours)
         faces.set_antialiased(False)
         axes.add_collection(faces)
-    line = (centerline_mm - centre) @ basis.T
+    line = (centerline_mm - centre) @ basis.T  # what lies outside the picture is cut off
     axes.plot(line[:, 0], line[:, 1], color="white", linewidth=2.2)
     axes.plot(line[:, 0], line[:, 1], color="#444444", linewidth=1.0)
     path = ((catheter_mm - centre) @ basis.T)[:, :2]
