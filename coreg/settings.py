@@ -24,18 +24,22 @@ class MotionPrior:
         Standard deviation of slow and of cardiac rotation, with the length scales above.
     offset_mm, offset_length_mm : float
         Of the lumen's centre between the two modalities across the vessel.
+    surface_mm, surface_length_mm : float
+        Local difference of the two lumen radii, beside the case's radius scale.
     """
 
     stretch_sd: float = 0.06
     slow_mm: float = 0.6
     slow_length_mm: float = 12.0
     swing_mm: float = 0.4
-    swing_length_mm: float = 1.8
+    swing_length_mm: float = 1.2
     drift_rad_per_mm: float = 0.03
     slow_rad: float = 0.25
     beat_rad: float = 0.07
     offset_mm: float = 0.25
     offset_length_mm: float = 4.0
+    surface_mm: float = 0.15
+    surface_length_mm: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class RegistrationSettings:
     radius_scale_sd : float
         How far CCTA and pullback radii may differ, relative. Studies find -26 % to +10 % in area.
     surface_sd_mm : float
-        How far the two lumen surfaces differ at the true pose.
+        How far the two lumen surfaces differ at the true pose beside what ``motion`` lets vary.
     correlation_mm2 : float
         Area of surface over which that difference is one and the same.
     hypotheses : int
@@ -62,8 +66,8 @@ class RegistrationSettings:
 
     motion: MotionPrior = field(default_factory=MotionPrior)
     radius_scale_sd: float = 0.06
-    surface_sd_mm: float = 0.2
-    correlation_mm2: float = 20.0
+    surface_sd_mm: float = 0.1
+    correlation_mm2: float = 3.0
     hypotheses: int = 24
     minimum_overlap: float = 0.5
     seed: int = 0

@@ -175,7 +175,9 @@ def signed_distance(
 def _tube(grid: Volume, around_mm: FloatArray, reach_mm: float) -> npt.NDArray[np.int64]:
     """Array indices (M, 3) of voxels within reach of any of the points."""
     size = np.ceil(reach_mm / grid.spacing_mm).astype(int)
-    offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in size], indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in size], indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
     ball = offsets[np.linalg.norm(offsets * grid.spacing_mm, axis=1) <= reach_mm]
     inside = np.zeros(grid.values.shape, dtype=bool)
     for centre in np.unique(np.rint(grid.to_index(around_mm)).astype(int), axis=0):

@@ -1,1 +1,5 @@
 """Placing a pullback in a CCTA: global start, then a differentiable catheter path."""
+
+from coreg.registration.register import register, torch_device, vessel_centerline
+
+__all__ = ["register", "torch_device", "vessel_centerline"]

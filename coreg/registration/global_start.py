@@ -24,7 +24,9 @@ FloatArray = npt.NDArray[np.float64]
 SEGMENT_MM = 3.0
 HARMONICS = 12
 STRETCHES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
-TWISTS_RAD = tuple(np.radians(np.arange(-150.0, 151.0, 25.0)))
+TWISTS_RAD = tuple(float(each) for each in np.radians(np.arange(-150.0, 151.0, 25.0)))
+DISTINCT_MM = 3.0
+DISTINCT_RAD = 0.35
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def find_starts(
     count: int,
     scale_sd: float,
     minimum_overlap: float,
-    distinct_mm: float = 3.0,
-    distinct_rad: float = 0.35,
+    stretches: tuple[float, ...] = STRETCHES,
+    twists_rad: tuple[float, ...] = TWISTS_RAD,
 ) -> list[Start]:
     """Search all placements.
 
@@ -89,8 +91,10 @@ def find_starts(
         Standard deviation of the log radius scale.
     minimum_overlap : float
         Share of the frames that must fall on valid stations.
-    distinct_mm, distinct_rad : float
-        Two starts differ by at least one of these.
+    stretches : tuple of float
+        Vessel mm per pullback mm that are tried.
+    twists_rad : tuple of float
+        Turns of the image from the proximal to the distal end that are tried.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def find_starts(
     step = float(vessel.arc_length_mm[1] - vessel.arc_length_mm[0])
     mine = _log_profiles(seen.profile_mm)
     theirs = _log_profiles(vessel.profile_mm)
-    reach = seen.depth_mm.max() * max(STRETCHES)
+    reach = seen.depth_mm.max() * max(stretches)
     pad = int(np.ceil(reach / step))
     theirs = np.pad(theirs, ((pad, pad), (0, 0)))
     valid = np.pad(vessel.valid, pad).astype(np.float64)
@@ -110,12 +114,14 @@ def find_starts(
     middle = 0.5 * seen.depth_mm.max()
     null = float(mine.var() + theirs[valid > 0].var()) * 0.7
     found: list[tuple[FloatArray, float, FloatArray]] = []
-    for stretch in STRETCHES:
-        segments = _segments(seen.depth_mm, mine, spectrum_mine, theirs, spectrum_theirs, valid, stretch, step)
+    for stretch in stretches:
+        segments = _segments(
+            seen.depth_mm, mine, spectrum_mine, theirs, spectrum_theirs, valid, stretch, step
+        )
         total = len(mine)
         counted = segments.count.sum(axis=0)
         difference = segments.difference.sum(axis=0)
-        for twist in np.asarray(TWISTS_RAD) / max(seen.depth_mm.max(), 1e-6):
+        for twist in np.asarray(twists_rad) / max(seen.depth_mm.max(), 1e-6):
             turns = np.rint(twist * (segments.depth_mm - middle) * ANGLES / (2.0 * np.pi)).astype(int)
             square = np.zeros_like(segments.square[0])
             for part, turn in zip(segments.square, turns, strict=True):
@@ -126,7 +132,7 @@ def find_starts(
             cost = (square / null - scale**2 / weight) / total + (1.0 - counted[:, None] / total)
             cost[counted < minimum_overlap * total] = np.inf
             found.append((cost, stretch, np.broadcast_to(scale, cost.shape)))
-    return _distinct(vessel, seen, found, step, pad, count, distinct_mm, distinct_rad)
+    return _distinct(vessel, seen, found, twists_rad, step, pad, count)
 
 
 def _log_profiles(profile_mm: FloatArray) -> FloatArray:
@@ -177,11 +183,10 @@ def _distinct(
     vessel: Vessel,
     seen: Observations,
     found: list[tuple[FloatArray, float, FloatArray]],
+    twists_rad: tuple[float, ...],
     step: float,
     pad: int,
     count: int,
-    distinct_mm: float,
-    distinct_rad: float,
 ) -> list[Start]:
     """Take the best placement, strike out its neighbours, and so on."""
     costs = np.stack([cost for cost, _, _ in found])
@@ -196,7 +201,7 @@ def _distinct(
         j, a = np.unravel_index(int(best.argmin()), best.shape)
         which = int(best_of[j, a])
         _, stretch, scale = found[which]
-        twist = TWISTS_RAD[which % len(TWISTS_RAD)] / length
+        twist = twists_rad[which % len(twists_rad)] / length
         starts.append(
             Start(
                 float(vessel.arc_length_mm[0] + (j - pad) * step),
@@ -209,7 +214,7 @@ def _distinct(
         )
         # Starts are compared at the middle of the pullback, where shift and stretch part.
         centres = stations + stretch * middle
-        near = np.abs(centres - centres[j]) < distinct_mm
-        turn = np.abs((angles - angles[a] + np.pi) % (2.0 * np.pi) - np.pi) < distinct_rad
+        near = np.abs(centres - centres[j]) < DISTINCT_MM
+        turn = np.abs((angles - angles[a] + np.pi) % (2.0 * np.pi) - np.pi) < DISTINCT_RAD
         best[np.ix_(near, turn)] = np.inf
     return starts

@@ -1,7 +1,7 @@
 """What is believed of a catheter's motion, as the precision of a spline's coefficients.
 
-Each of the four functions of withdrawal depth (arc length, rotation, and the two offsets across the
-vessel) is a Gaussian process: a free constant, an uncertain slope, a slow part and a fast part. Where
+Each of the five functions of withdrawal depth (arc length, rotation, two offsets across the vessel,
+and how far the CCTA's surface lies inside the pullback's) is a Gaussian process: a free constant, an uncertain slope, a slow part and a fast part. Where
 the lumens say little the result follows the slow part; where they say much it is free to move. That
 is how stiffness follows information, without a switch.
 """
@@ -39,26 +39,36 @@ def spline_basis(depth_mm: FloatArray, knots_mm: FloatArray) -> FloatArray:
 
 
 def motion_precision(knots_mm: FloatArray, prior: MotionPrior) -> FloatArray:
-    """Inverse covariance (4, J, J) of arc length (mm), rotation (rad) and two offsets (mm) at knots."""
+    """Inverse covariance (5, J, J) of the functions at knots: mm, rad, mm, mm, mm.
+
+    Parameters
+    ----------
+    knots_mm : (J,) array
+        Withdrawal depths.
+    prior : MotionPrior
+        Amplitudes and length scales.
+    """
     centred = knots_mm - knots_mm.mean()
-    gap = knots_mm[:, None] - knots_mm[None, :]
+    gap = np.abs(knots_mm[:, None] - knots_mm[None, :])
 
     def smooth(sd: float, length_mm: float) -> FloatArray:
         return sd**2 * np.exp(-0.5 * (gap / length_mm) ** 2)
 
     def rough(sd: float, length_mm: float) -> FloatArray:
-        t = np.sqrt(3.0) * np.abs(gap) / length_mm
+        t = np.sqrt(3.0) * gap / length_mm
         return sd**2 * (1.0 + t) * np.exp(-t)
 
     def line(free: float, slope_sd: float) -> FloatArray:
         return free**2 + slope_sd**2 * np.outer(centred, centred)
 
-    fast = prior.swing_length_mm
+    slow_mm, fast_mm = prior.slow_length_mm, prior.swing_length_mm
     arc_length = (
-        line(FREE, prior.stretch_sd) + smooth(prior.slow_mm, prior.slow_length_mm) + rough(prior.swing_mm, fast)
+        line(FREE, prior.stretch_sd) + smooth(prior.slow_mm, slow_mm) + rough(prior.swing_mm, fast_mm)
     )
     rotation = (
-        line(FREE, prior.drift_rad_per_mm) + smooth(prior.slow_rad, prior.slow_length_mm) + rough(prior.beat_rad, fast)
+        line(FREE, prior.drift_rad_per_mm) + smooth(prior.slow_rad, slow_mm) + rough(prior.beat_rad, fast_mm)
     )
     offset = line(prior.offset_mm, 0.0) + rough(prior.offset_mm, prior.offset_length_mm)
-    return np.stack([np.linalg.inv(each + 1e-5 * np.eye(len(gap))) for each in (arc_length, rotation, offset, offset)])
+    surface = rough(prior.surface_mm, prior.surface_length_mm)
+    blocks = (arc_length, rotation, offset, offset, surface)
+    return np.stack([np.linalg.inv(each + 1e-5 * np.eye(len(gap))) for each in blocks])

@@ -15,6 +15,8 @@ from coreg.registration.vessel import ANGLES, capped_profile
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+EDGE_MM = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -31,6 +33,8 @@ class Observations:
         Distance from the most proximal frame, grows distally.
     points_mm : (M, K, 2) array
         Lumen points at equal steps along the contour, mm from the catheter.
+    seen : (M, K) array
+        1 where a point is on the wall, 0 where the lumen left the field of view.
     centre_mm : (M, 2) array
         Middle of the lumen without its side branches, smooth along the pullback.
     profile_mm : (M, ANGLES) array
@@ -42,6 +46,7 @@ class Observations:
     row: IntArray
     depth_mm: FloatArray
     points_mm: FloatArray
+    seen: FloatArray
     centre_mm: FloatArray
     profile_mm: FloatArray
     patches: FloatArray
@@ -52,7 +57,9 @@ class Observations:
         return np.median(self.profile_mm, axis=1)
 
 
-def observe(pullback: Pullback, *, points: int, correlation_mm2: float, mirrored: bool = False) -> Observations:
+def observe(
+    pullback: Pullback, *, points: int, correlation_mm2: float, mirrored: bool = False
+) -> Observations:
     """Gather the contours of the frames that may drive a registration.
 
     Parameters
@@ -79,9 +86,29 @@ def observe(pullback: Pullback, *, points: int, correlation_mm2: float, mirrored
     depth = pullback.position_mm.max() - pullback.position_mm[row]
     sampled = np.array([resampled_contour(c, points) for c in contours]).reshape(-1, points, 2)
     around = 2.0 * np.pi * np.median(profile, axis=1) if len(row) else np.empty(0)
+    seen = (np.linalg.norm(sampled, axis=2) < field_of_view_mm(pullback) - EDGE_MM).astype(np.float64)
     return Observations(
-        row, depth, sampled, _smooth(depth, centres), profile, around * _share_mm(depth) / correlation_mm2
+        row,
+        depth,
+        sampled,
+        seen,
+        _smooth(depth, centres),
+        profile,
+        around * _share_mm(depth) / correlation_mm2,
     )
+
+
+def field_of_view_mm(pullback: Pullback) -> float:
+    """Distance from the catheter beyond which contours only follow the edge of the image.
+
+    Where the pullback does not say, it is read off the contours: an edge shows as many frames whose
+    farthest points all lie at one and the same distance.
+    """
+    if pullback.field_of_view_mm is not None:
+        return pullback.field_of_view_mm
+    farthest = np.array([np.linalg.norm(c, axis=1).max() for c in pullback.lumen.values()])
+    at_edge = farthest > farthest.max(initial=0.0) - EDGE_MM
+    return float(farthest.max()) if at_edge.sum() >= max(5, 0.05 * len(farthest)) else np.inf
 
 
 def _middle(contour: FloatArray) -> FloatArray:

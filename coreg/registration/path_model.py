@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 TILT_MM = 1.5
 EDGE_MM = 0.4
-FUNCTIONS = 4
+FUNCTIONS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class VesselTensors:
         """Copy a vessel to a device."""
         triad = vessel.frames.transpose(0, 2, 1).reshape(-1, 9)
         table = np.concatenate([vessel.points_mm, triad], axis=1)
-        values = np.asarray(vessel.distance.values, dtype=np.float32)
+        values = np.array(vessel.distance.values, dtype=np.float32)
         shape = np.array(values.shape[::-1])
         step = float(vessel.arc_length_mm[1] - vessel.arc_length_mm[0])
         valid = np.flatnonzero(vessel.valid)
@@ -73,7 +73,9 @@ class VesselTensors:
             torch.as_tensor(table, dtype=torch.float64, device=device),
             torch.as_tensor(values, device=device)[None, None],
             torch.as_tensor(vessel.distance.index_to_world[:3, 3].copy(), dtype=torch.float64, device=device),
-            torch.as_tensor((shape - 1) * vessel.distance.spacing_mm[::-1], dtype=torch.float64, device=device),
+            torch.as_tensor(
+                (shape - 1) * vessel.distance.spacing_mm[::-1], dtype=torch.float64, device=device
+            ),
             float(vessel.arc_length_mm[valid[0]]),
             float(vessel.arc_length_mm[valid[-1]]),
         )
@@ -102,8 +104,8 @@ def sampled_distance(vessel: VesselTensors, world_mm: Tensor) -> Tensor:
 class PathModel:
     """Everything fixed while the coefficients of a batch of paths are sought.
 
-    Coefficients are (H, 4 J + 1): arc length, rotation and two offsets at J knots, then the relative
-    radius scale.
+    Coefficients are (H, 5 J + 1): arc length, rotation, two offsets and the surface's at J knots, then
+    the relative radius scale.
     """
 
     vessel: VesselTensors
@@ -111,6 +113,7 @@ class PathModel:
     basis: Tensor
     slope: Tensor
     points: Tensor
+    weight: Tensor
     centre: Tensor
     radius: Tensor
     patches: Tensor
@@ -137,7 +140,7 @@ class PathModel:
         depth = seen.depth_mm[rows]
         knots = spline_knots(seen.depth_mm, knot_spacing_mm)
         precision = _block_diagonal(motion_precision(knots, settings.motion), settings.radius_scale_sd)
-        mean = np.concatenate([knots, np.zeros(3 * len(knots) + 1)])
+        mean = np.concatenate([knots, np.zeros((FUNCTIONS - 1) * len(knots) + 1)])
 
         def tensor(array: FloatArray) -> Tensor:
             return torch.as_tensor(np.array(array), dtype=torch.float64, device=device)
@@ -148,6 +151,7 @@ class PathModel:
             tensor(spline_basis(depth, knots)),
             tensor(slope_operator(depth)),
             tensor(seen.points_mm[rows, ::skip]),
+            tensor(seen.seen[rows, ::skip] / seen.points_mm[rows, ::skip].shape[1]),
             tensor(seen.centre_mm[rows]),
             tensor(seen.radius_mm[rows]),
             tensor(seen.patches[rows] * len(seen.row) / len(rows)),
@@ -157,12 +161,12 @@ class PathModel:
         )
 
     def functions(self, coefficients: Tensor) -> Tensor:
-        """Arc length, rotation and two offsets (H, 4, M) of the frames."""
+        """Arc length, rotation, two offsets and the surface's offset (H, 5, M) of the frames."""
         batch = len(coefficients)
         return coefficients[:, :-1].reshape(batch, FUNCTIONS, -1) @ self.basis.T
 
     def poses(self, functions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Catheter centres, column and row axes, each (H, M, 3), from functions (H, 4, M)."""
+        """Catheter centres, column and row axes, each (H, M, 3), from functions (H, 5, M)."""
         return poses(self.vessel, functions, self.centre, self.slope)
 
     def residuals(self, coefficients: Tensor, functions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -172,7 +176,7 @@ class PathModel:
         world = world + self.points[None, :, :, 1:] * row[:, :, None]
         away = sampled_distance(self.vessel, world)
         scale = coefficients[:, -1][:, None, None] * self.radius[None, :, None]
-        return away + scale, origin, column, row
+        return away + scale + functions[:, 4, :, None], origin, column, row
 
     def gate(self, arc_length_mm: Tensor) -> Tensor:
         """1 within the comparable vessel, 0 beyond it, smooth over EDGE_MM."""
@@ -183,7 +187,7 @@ class PathModel:
     def misfit(self, residuals: Tensor, width_mm: float) -> Tensor:
         """Mean saturated square (H, M) of a frame's residuals, in units of the surface's variance."""
         saturated = 1.0 - torch.exp(-0.5 * (residuals / width_mm) ** 2)
-        return (width_mm / self.surface_sd_mm) ** 2 * saturated.mean(dim=-1).to(torch.float64)
+        return (width_mm / self.surface_sd_mm) ** 2 * (saturated * self.weight).sum(dim=-1)
 
     def null(self, width_mm: float) -> float:
         """Misfit of a frame that is nowhere in the vessel."""
@@ -199,18 +203,21 @@ class PathModel:
         gate = self.gate(functions[:, 0])
         data = ((gate * misfit + (1.0 - gate) * self.null(width_mm)) * self.patches).sum(dim=1)
         off = coefficients - self.mean
-        return data + 0.5 * torch.einsum("hp,pq,hq->h", off, self.precision, off)
+        return data + 0.5 * ((off[:, None] @ self.precision)[:, 0] * off).sum(dim=1)
 
 
-def poses(vessel: VesselTensors, functions: Tensor, centre: Tensor, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def poses(
+    vessel: VesselTensors, functions: Tensor, centre: Tensor, slope: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Poses of frames that lie across the catheter's own curve.
 
     Parameters
     ----------
     vessel : VesselTensors
         Axis and moving frame.
-    functions : (H, 4, M) tensor
-        Arc length (mm), rotation (rad), and the lumen centre's offset along normal and binormal (mm).
+    functions : (H, 5, M) tensor
+        Arc length (mm), rotation (rad), the lumen centre's offset along normal and binormal (mm); the
+        rest has no say.
     centre : (M, 2) tensor
         Lumen centre in the image, mm from the catheter.
     slope : (M, M) tensor
@@ -221,7 +228,7 @@ def poses(vessel: VesselTensors, functions: Tensor, centre: Tensor, slope: Tenso
     origin_mm, column, row : (H, M, 3) tensors
         In world mm; column and row are orthonormal and column x row points distally.
     """
-    arc_length, rotation, along_normal, along_binormal = functions.unbind(dim=1)
+    arc_length, rotation, along_normal, along_binormal = functions[:, :4].unbind(dim=1)
     point, normal, binormal, tangent = vessel.at(arc_length)
     cosine, sine = torch.cos(rotation), torch.sin(rotation)
     u = along_normal - (cosine * centre[:, 0] - sine * centre[:, 1])

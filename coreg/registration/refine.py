@@ -75,15 +75,17 @@ def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tupl
         (gradient,) = torch.autograd.grad(cost.sum(), variable)
     with torch.no_grad():
         weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
-        weight = weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
-        weight = weight / (model.surface_sd_mm**2 * residuals.shape[-1])
+        weight = weight * model.weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
+        weight = weight / model.surface_sd_mm**2
     jacobian = _frame_jacobian(model, functions.detach(), origin.detach(), column.detach(), row.detach())
     blocks = torch.einsum("hmka,hmk,hmkb->habm", jacobian, weight, jacobian)
     return cost.detach(), gradient.detach(), _assembled(model, blocks) + model.precision
 
 
-def _frame_jacobian(model: PathModel, functions: Tensor, origin: Tensor, column: Tensor, row: Tensor) -> Tensor:
-    """Change (H, M, K, 5) of residuals with each frame's own four numbers and the radius scale."""
+def _frame_jacobian(
+    model: PathModel, functions: Tensor, origin: Tensor, column: Tensor, row: Tensor
+) -> Tensor:
+    """Change (H, M, K, 6) of residuals with each frame's own five numbers and the radius scale."""
     x, y = model.points[None, :, :, :1], model.points[None, :, :, 1:]
     world = origin[:, :, None] + x * column[:, :, None] + y * row[:, :, None]
     world = world.requires_grad_(True)
@@ -97,13 +99,14 @@ def _frame_jacobian(model: PathModel, functions: Tensor, origin: Tensor, column:
         (slope * turning).sum(dim=-1),
         torch.einsum("hmkc,hmc->hmk", slope, normal),
         torch.einsum("hmkc,hmc->hmk", slope, binormal),
+        torch.ones_like(slope[..., 0]),
         model.radius[None, :, None].expand(slope.shape[:-1]),
     ]
     return torch.stack(parts, dim=-1)
 
 
 def _assembled(model: PathModel, blocks: Tensor) -> Tensor:
-    """Curvature (H, P, P) by coefficient from curvature (H, 5, 5, M) by frame."""
+    """Curvature (H, P, P) by coefficient from curvature (H, 6, 6, M) by frame."""
     batch, knots = len(blocks), model.basis.shape[1]
     inner = FUNCTIONS * knots
     products = (model.basis[:, :, None] * model.basis[:, None, :]).reshape(len(model.basis), -1)
