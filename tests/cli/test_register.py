@@ -1,0 +1,166 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from coreg.io.results import read_frames, read_registration, sha256_of
+from coreg.validation import frame_errors
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory, sample):
+    """One run over the sample for all tests that only look."""
+    import sys
+
+    from coreg.cli.main import main
+
+    folder = tmp_path_factory.mktemp("run")
+    argv, sys.argv = sys.argv, ["coreg", "register", str(sample), "--out", str(folder / "result"), "-q"]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        sys.argv = argv
+    assert not stop.value.code
+    return folder / "result"
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_files_of_the_contract_are_written(result):
+    names = {each.name for each in result.iterdir()}
+    assert names == {"frames.csv", "registration.json", "validation.csv", "landmarks.csv", "report.html"}
+
+
+def test_the_sample_is_placed_near_its_truth(result, sample):
+    errors = frame_errors(read_frames(result / "frames.csv"), read_frames(sample / "truth" / "frames.csv"))
+    reliable = errors.reliable
+    # What the contract calls a right placement.
+    assert np.abs(errors.error_mm[reliable]).mean() < 1.5
+    assert np.abs(errors.error_deg[reliable]).mean() < 20.0
+
+
+def test_registration_json_says_how_it_was_made(result, sample):
+    made = json.loads((result / "registration.json").read_text())
+    assert made["case_id"] == "sample-OCT"
+    assert "research use only" in made["use"]
+    provenance = made["provenance"]
+    assert provenance["inputs_sha256"]["ccta_lumen.nii.gz"] == sha256_of(sample / "ccta_lumen.nii.gz")
+    assert {"coreg", "python", "numpy", "torch", "device"} <= set(provenance)
+    assert str(sample) not in (result / "registration.json").read_text()
+
+
+def test_report_shows_the_verdict(result):
+    html = (result / "report.html").read_text()
+    assert f'class="verdict {read_registration(result).verdict}"' in html
+    assert "research use only" in html
+
+
+def test_validate_repeats_the_errors_and_rewrites_the_table(coreg, result, tmp_path):
+    shutil.copytree(result, tmp_path / "copy")
+    before = rows_of(result / "validation.csv")
+    (tmp_path / "copy" / "validation.csv").unlink()
+    done = coreg("validate", tmp_path / "copy", "--json")
+    assert done.status == 0
+    assert rows_of(tmp_path / "copy" / "validation.csv") == before
+    assert done.data["errors"][0]["error_mm"] == pytest.approx(float(before[0]["error_mm"]))
+
+
+def test_validate_against_other_landmarks(coreg, result, tmp_path):
+    shutil.copytree(result, tmp_path / "copy")
+    first = read_frames(result / "frames.csv")
+    point = first.to_world(np.array([10.0]), np.array([[1.0, 0.0]]))[0]
+    own = tmp_path / "own.csv"
+    x, y, z = point
+    own.write_text(f"id,frame,angle_deg,x_mm,y_mm,z_mm\nme,{first.frame[10]},0,{x},{y},{z}\n")
+    data = coreg("validate", tmp_path / "copy", "--landmarks", own, "--json").data
+    assert data["mean_absolute_error_mm"] == pytest.approx(0.0, abs=1e-6)
+    assert data["mean_absolute_error_deg"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_validate_without_landmarks_is_status_3(coreg, result, tmp_path):
+    shutil.copytree(result, tmp_path / "copy")
+    (tmp_path / "copy" / "landmarks.csv").unlink()
+    done = coreg("validate", tmp_path / "copy")
+    assert done.status == 3
+    assert "--landmarks FILE" in done.err
+
+
+def test_validate_of_no_result_is_status_3(coreg, tmp_path):
+    assert coreg("validate", tmp_path).status == 3
+
+
+def test_info_of_a_result(coreg, result):
+    data = coreg("info", result, "--json").data
+    assert data["verdict"] == read_registration(result).verdict
+    assert data["placed"] > 0
+
+
+def test_a_result_of_the_same_case_is_replaced(coreg, result, sample, tmp_path):
+    shutil.copytree(result, tmp_path / "out")
+    (tmp_path / "out" / "old.txt").write_text("from before")
+    done = coreg("register", sample, "--out", tmp_path / "out", "--method", "rigid", "--json")
+    assert done.status == 0, done.err
+    assert not (tmp_path / "out" / "old.txt").exists()
+    assert done.data["case_id"] == "sample-OCT"
+    assert done.data["frames"] == len(read_registration(tmp_path / "out").path)
+    assert "[" in done.err
+
+
+@pytest.mark.parametrize("content", ["file", "folder"])
+def test_other_content_at_out_is_left_alone_before_anything_is_computed(coreg, sample, tmp_path, content):
+    out = tmp_path / "out"
+    if content == "file":
+        out.write_text("mine")
+    else:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    done = coreg("register", sample, "--out", out)
+    assert done.status == 2
+    assert "--out" in done.err
+    assert "global start" not in done.err
+    assert (out if content == "file" else out / "mine.txt").read_text() == "mine"
+
+
+def test_a_missing_case_is_status_3_and_leaves_nothing(coreg, tmp_path):
+    done = coreg("register", tmp_path / "case.toml", "--out", tmp_path / "new" / "out")
+    assert done.status == 3
+    assert "case.toml: found no such file" in done.err
+    assert "Traceback" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_input_is_status_3_and_leaves_nothing(coreg, sample, tmp_path):
+    shutil.copytree(sample, tmp_path / "case")
+    (tmp_path / "case" / "contours.csv").write_text("frame,kind,point,x_mm,y_mm\n0,lumen,0,nan,1\n")
+    done = coreg("register", tmp_path / "case", "--out", tmp_path / "new" / "out")
+    assert done.status == 3
+    assert "contours.csv" in done.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_cuda_that_is_not_there_is_wrong_usage(coreg, sample, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    done = coreg("register", sample, "--out", tmp_path / "out", "--device", "cuda")
+    assert done.status == 2
+    assert "no CUDA device" in done.err
+
+
+@pytest.mark.slow
+def test_the_demo_runs_the_whole_chain(coreg, tmp_path):
+    done = coreg("demo", "--out", tmp_path / "demo", "--json")
+    assert done.status == 0, done.err
+    assert done.data["verdict"] in {"good", "review"}
+    assert done.data["all_frames"]["mean_absolute_error_mm"] < 1.5
+    assert (tmp_path / "demo" / "result" / "report.html").is_file()
+    again = coreg("demo", "--out", tmp_path / "demo")
+    assert again.status == 0, again.err
+    assert "report.html" in again.out
