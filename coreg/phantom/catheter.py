@@ -188,9 +188,9 @@ def _turn(
 ) -> tuple[FloatArray, float, float]:
     run = position_mm / position_mm[-1]
     pitch = float(np.median(np.diff(position_mm)))
-    drift = float(np.radians(rng.uniform(*settings.drift_range_deg)))
+    drift = float(rng.choice([-1.0, 1.0]) * np.radians(rng.uniform(*settings.drift_range_deg)))
     slow = smooth_noise(rng, run.shape, correlation=rng.uniform(8.0, 16.0) / pitch)
-    slow *= np.radians(settings.slow_rotation_deg) / np.abs(slow).max()
+    slow *= np.radians(settings.slow_rotation_deg) / slow.std()
     twist = float(np.radians(rng.uniform(*settings.cardiac_twist_range_deg)))
     sense = rng.choice([-1.0, 1.0])
     start = rng.uniform(0.0, 2.0 * np.pi)

@@ -29,7 +29,8 @@ class PhantomSettings:
     breathing_range_mm : pair
         Peak to peak displacement by breathing (IVUS).
     drift_range_deg, slow_rotation_deg, cardiac_twist_range_deg
-        Rotation about the catheter path over the run, its slow part, and within the beat.
+        Rotation about the catheter path: size of its drift over the run (of either sense), standard
+        deviation of its slow part, and peak within the beat.
     radius_scale_range : pair
         CCTA radius over true radius.
     surface_error_mm, surface_correlation_mm : float
@@ -57,7 +58,7 @@ class PhantomSettings:
     swing_log_sd: float = 0.45
     swing_range_mm: tuple[float, float] = (0.5, 3.0)
     breathing_range_mm: tuple[float, float] = (0.2, 1.2)
-    drift_range_deg: tuple[float, float] = (-100.0, 100.0)
+    drift_range_deg: tuple[float, float] = (40.0, 100.0)
     slow_rotation_deg: float = 12.0
     cardiac_twist_range_deg: tuple[float, float] = (2.0, 8.0)
     radius_scale_range: tuple[float, float] = (0.9, 1.1)
@@ -101,7 +102,7 @@ def preset(level: Level, *, modality: Modality = "OCT") -> PhantomSettings:
             breathing_range_mm=(0.0, 0.0),
             cardiac_twist_range_deg=(0.0, 0.0),
             slow_rotation_deg=0.0,
-            drift_range_deg=(-40.0, 40.0),
+            drift_range_deg=(0.0, 40.0),
             radius_scale_range=(1.0, 1.0),
             surface_error_mm=0.0,
             centerline_error_mm=(0.0, 0.0),
