@@ -84,8 +84,8 @@ def _nearest_voxels(
     for name, click, gap in zip(("ostium", "distal"), clicks, gaps, strict=True):
         if gap > FARTHEST_CLICK_MM:
             msg = (
-                f"ccta.{name}: {np.round(click, 1).tolist()} is {gap:.1f} mm from the lumen label, expected at most "
-                f"{FARTHEST_CLICK_MM:g} mm; is it in LPS mm?"
+                f"ccta.{name}: {np.round(click, 1).tolist()} is {gap:.1f} mm from the lumen label, "
+                f"expected at most {FARTHEST_CLICK_MM:g} mm; is it in LPS mm?"
             )
             raise InputError(msg)
     return index[nearest[0]], index[nearest[1]]
@@ -101,8 +101,9 @@ def _check_connected(label: Volume, inside: npt.NDArray[np.bool_], start: IntArr
     far = label.to_world(np.argwhere(parts == second).astype(np.float64))
     gap = float(cKDTree(near).query(far)[0].min())
     msg = (
-        f"ccta.lumen: the label does not connect ccta.ostium and ccta.distal: they lie in separate parts of "
-        f"{len(near) * voxel_mm3:.0f} and {len(far) * voxel_mm3:.0f} mm3 with a gap of {gap:.1f} mm; expected one part"
+        "ccta.lumen: the label does not connect ccta.ostium and ccta.distal: they lie in separate parts of "
+        f"{len(near) * voxel_mm3:.0f} and {len(far) * voxel_mm3:.0f} mm3 with a gap of {gap:.1f} mm, "
+        "expected one part"
     )
     raise InputError(msg)
 
@@ -117,7 +118,7 @@ def _along(points: FloatArray, *, step_mm: float = 0.5) -> FloatArray:
     keep = np.concatenate([[True], np.linalg.norm(np.diff(points, axis=0), axis=1) > 1e-9])
     points = points[keep]
     if len(points) < 2:
-        msg = "ccta.ostium and ccta.distal: both lie at the same voxel of the lumen label, expected a vessel between"
+        msg = "ccta.ostium and ccta.distal: both lie at one voxel of the lumen label, expected a vessel between"
         raise InputError(msg)
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     wanted = np.linspace(0.0, along[-1], max(5, int(along[-1] / step_mm) + 1))
