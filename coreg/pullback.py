@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 View = Literal["looking-distal", "looking-proximal"]
 Modality = Literal["OCT", "IVUS"]
+Acquisition = Literal["motorized", "gated", "manual"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,9 @@ class Pullback:
         OCT or IVUS.
     field_of_view_mm : float or None
         Largest distance from the catheter at which the lumen can be seen.
+    acquisition : str
+        ``motorized``: at a steady speed, through the heartbeat. ``gated``: a frame a beat, or frames
+        with a measured position each. ``manual``: at an unknown, unsteady speed.
     """
 
     frame: IntArray
@@ -51,6 +55,7 @@ class Pullback:
     view: View = "looking-distal"
     modality: Modality | None = None
     field_of_view_mm: float | None = None
+    acquisition: Acquisition = "motorized"
 
     def __post_init__(self) -> None:
         frame = np.array(self.frame, dtype=np.int64)
@@ -100,13 +105,4 @@ class Pullback:
         def flip(contours: Mapping[int, FloatArray]) -> dict[int, FloatArray]:
             return {k: v * np.array([1.0, -1.0]) for k, v in contours.items()}
 
-        return Pullback(
-            self.frame,
-            self.position_mm,
-            flip(self.lumen),
-            flip(self.eem),
-            self.excluded,
-            self.view,
-            self.modality,
-            self.field_of_view_mm,
-        )
+        return replace(self, lumen=flip(self.lumen), eem=flip(self.eem))

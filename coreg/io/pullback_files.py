@@ -63,7 +63,9 @@ def read_pullback(case: CaseFile) -> Pullback:
     _check_lumen(case, path, lumen)
     excluded = _excluded(case, frames, lumen)
     view, modality = section.view, section.modality
-    return Pullback(frames, positions, lumen, eem, excluded, view, modality, reach_mm)
+    # Positions of their own take the speed's errors out of the frames, as gating does.
+    acquisition = section.acquisition or ("gated" if section.positions else "motorized")
+    return Pullback(frames, positions, lumen, eem, excluded, view, modality, reach_mm, acquisition)
 
 
 def _contours(case: CaseFile, path: Path, key: str) -> Contours:

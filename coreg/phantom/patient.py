@@ -167,6 +167,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         read.contours,
         view=settings.view,
         modality=settings.modality,
+        acquisition="gated" if settings.modality == "IVUS" else "motorized",
     )
     branches, landmarks = _branch_truth(lumen, shown, truth)
     name = f"phantom-{seed}"

@@ -20,10 +20,12 @@ from coreg.registration.observations import Observations
 from coreg.registration.vessel import ANGLES, Vessel, capped_profile
 
 FloatArray = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
 
 SEGMENT_MM = 3.0
 HARMONICS = 12
 STRETCHES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
+MANUAL_STRETCHES = tuple(float(each) for each in np.round(np.geomspace(0.6, 1.6, 15), 3))
 TWISTS_RAD = tuple(float(each) for each in np.radians(np.arange(-150.0, 151.0, 25.0)))
 DISTINCT_MM = 3.0
 DISTINCT_RAD = 0.35
@@ -142,9 +144,9 @@ def _log_profiles(profile_mm: FloatArray) -> FloatArray:
 def _segments(
     depth_mm: FloatArray,
     mine: FloatArray,
-    spectrum_mine: FloatArray,
+    spectrum_mine: ComplexArray,
     theirs: FloatArray,
-    spectrum_theirs: FloatArray,
+    spectrum_theirs: ComplexArray,
     valid: FloatArray,
     stretch: float,
     step: float,
@@ -175,7 +177,7 @@ def _segments(
     return _Segments(depths, count, difference, square)
 
 
-def _padded(spectrum: FloatArray) -> FloatArray:
+def _padded(spectrum: ComplexArray) -> ComplexArray:
     return np.pad(spectrum, ((0, 0), (0, ANGLES // 2 + 1 - spectrum.shape[1])))
 
 

@@ -1,9 +1,10 @@
 """What is believed of a catheter's motion, as the precision of a spline's coefficients.
 
 Each of the five functions of withdrawal depth (arc length, rotation, two offsets across the vessel,
-and how far the CCTA's surface lies inside the pullback's) is a Gaussian process: a free constant, an uncertain slope, a slow part and a fast part. Where
-the lumens say little the result follows the slow part; where they say much it is free to move. That
-is how stiffness follows information, without a switch.
+and how far the CCTA's surface lies inside the pullback's) is a Gaussian process: a free constant, an
+uncertain slope, a slow part and a fast part. Where the lumens say little the result follows the slow
+part; where they say much it is free to move. That is how stiffness follows information, without a
+switch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def spline_knots(depth_mm: FloatArray, spacing_mm: float) -> FloatArray:
     low, high = float(depth_mm.min()), float(depth_mm.max())
     pieces = max(1, int(np.ceil((high - low) / spacing_mm - 1e-9)))
     width = max((high - low) / pieces, 1e-3)
-    return low + width * np.arange(-1, pieces + 2)
+    return np.asarray(low + width * np.arange(-1, pieces + 2), dtype=np.float64)
 
 
 def spline_basis(depth_mm: FloatArray, knots_mm: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ from torch import Tensor
 from coreg.registration.motion_prior import motion_precision, spline_basis, spline_knots
 from coreg.registration.observations import Observations
 from coreg.registration.vessel import Vessel
-from coreg.settings import RegistrationSettings
+from coreg.settings import MotionPrior, RegistrationSettings
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -139,7 +139,8 @@ class PathModel:
         skip = max(1, seen.points_mm.shape[1] // points)
         depth = seen.depth_mm[rows]
         knots = spline_knots(seen.depth_mm, knot_spacing_mm)
-        precision = _block_diagonal(motion_precision(knots, settings.motion), settings.radius_scale_sd)
+        motion = settings.motion or MotionPrior()
+        precision = _block_diagonal(motion_precision(knots, motion), settings.radius_scale_sd)
         mean = np.concatenate([knots, np.zeros((FUNCTIONS - 1) * len(knots) + 1)])
 
         def tensor(array: FloatArray) -> Tensor:

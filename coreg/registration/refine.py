@@ -64,6 +64,13 @@ def posterior_covariance(model: PathModel, coefficients: Tensor, *, width_mm: fl
     return torch.linalg.inv(_linearised(model, coefficients, width_mm)[2])
 
 
+def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: float) -> Tensor:
+    """Gauss-Newton weight (H, M, K) of each residual under the saturated loss."""
+    weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
+    weight = weight * model.weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
+    return weight / model.surface_sd_mm**2
+
+
 def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tuple[Tensor, Tensor, Tensor]:
     """Cost (H,), its gradient (H, P) and Gauss-Newton's curvature (H, P, P)."""
     variable = coefficients.detach().requires_grad_(True)
@@ -74,9 +81,7 @@ def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tupl
         cost = model._cost(variable, functions, misfit, width_mm)
         (gradient,) = torch.autograd.grad(cost.sum(), variable)
     with torch.no_grad():
-        weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
-        weight = weight * model.weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
-        weight = weight / model.surface_sd_mm**2
+        weight = _weights(model, functions, residuals, width_mm)
     jacobian = _frame_jacobian(model, functions.detach(), origin.detach(), column.detach(), row.detach())
     blocks = torch.einsum("hmka,hmk,hmkb->habm", jacobian, weight, jacobian)
     return cost.detach(), gradient.detach(), _assembled(model, blocks) + model.precision

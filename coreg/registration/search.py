@@ -6,7 +6,6 @@ distinct starts are refined together, cheaply first, each with its 180-degree fl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,9 +149,9 @@ def carried_over(coefficients: Tensor, coarse: PathModel, fine: PathModel) -> Te
     return torch.cat([functions.reshape(batch, -1), coefficients[:, -1:]], dim=1)
 
 
-def wrapped(angle_rad: FloatArray | float) -> FloatArray | float:
+def wrapped(angle_rad: npt.ArrayLike) -> FloatArray:
     """Angle in (-pi, pi]."""
-    return np.pi - (np.pi - angle_rad) % (2.0 * np.pi)
+    return np.asarray(np.pi - (np.pi - np.asarray(angle_rad)) % (2.0 * np.pi))
 
 
 def _model(

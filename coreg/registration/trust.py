@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from coreg.pullback import Pullback
+from coreg.registration.motion_prior import spline_basis
 from coreg.registration.observations import Observations
-from coreg.registration.path_model import FUNCTIONS
 from coreg.registration.refine import posterior_covariance
 from coreg.registration.search import Candidates, Level
-from coreg.registration.motion_prior import spline_basis
+from coreg.registration.vessel import ANGLES, Vessel, capped_profile
 from coreg.result import Verdict
 
 FloatArray = npt.NDArray[np.float64]
 
 MISFIT_MM = 0.6
-ROUND_RAD = np.radians(15.0)
+ROUND_RAD = np.radians(25.0)
+NEAR_MM = 4.0
+SHAPE_SD_MM = 0.15
+SHAPE_HARMONICS = 8
 VAGUE_MM = 1.5
 FAR_MM = 3.0
 
@@ -33,7 +35,7 @@ class FrameEvidence:
     arc_length_mm : (N,) array
         Found.
     arc_length_sd_mm, rotation_sd_rad : (N,) arrays
-        By Laplace's approximation: a scale for what is vague, not a calibrated interval.
+        Scales for what is vague, not calibrated intervals; NaN where there is no contour.
     residual_mm : (N,) array
         Root-mean-square distance between the lumens; NaN where there is no contour.
     """
@@ -81,18 +83,49 @@ class Whole:
     radius_scale: float
 
 
-def frame_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) -> tuple[FloatArray, FloatArray]:
-    """Standard deviations (N,) of the winner's arc length in mm and rotation in rad, at depths (N,)."""
+def arc_length_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) -> FloatArray:
+    """Standard deviation (N,) in mm of the winner's arc length at depths (N,), by Laplace's approximation."""
     model = candidates.model
-    covariance = posterior_covariance(model, candidates.coefficients[:1], width_mm=level.width_mm)[0]
     knots = len(model.knots_mm)
-    blocks = covariance[:-1, :-1].reshape(FUNCTIONS, knots, FUNCTIONS, knots)
-    basis = torch.as_tensor(spline_basis(depth_mm, model.knots_mm), dtype=blocks.dtype, device=blocks.device)
-    arc_length, rotation = (
-        torch.einsum("nj,jk,nk->n", basis, blocks[i, :, i], basis).clamp_min(0.0).sqrt().cpu().numpy()
-        for i in (0, 1)
-    )
-    return arc_length, rotation
+    covariance = posterior_covariance(model, candidates.coefficients[:1], width_mm=level.width_mm)
+    basis = spline_basis(depth_mm, model.knots_mm)
+    variance = np.einsum("nj,jk,nk->n", basis, covariance[0, :knots, :knots].cpu().numpy(), basis)
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def rotation_sd(vessel: Vessel, seen: Observations, functions: FloatArray) -> FloatArray:
+    """How far the lumens themselves leave the rotation open, in rad, shape (M,), for the frames with a say.
+
+    The information on an angle is the slope of the radius over that angle, squared: here the product of
+    both modalities' slopes, since only shape that both show can be matched. It is summed over the
+    frames within `NEAR_MM`. A belief in steady rotation carries over round stretches, but is no
+    measurement there.
+
+    Parameters
+    ----------
+    vessel : Vessel
+        CCTA side.
+    seen : Observations
+        Pullback side.
+    functions : (5, M) array
+        Arc length, rotation and so on of those frames.
+    """
+    step = float(vessel.arc_length_mm[1] - vessel.arc_length_mm[0])
+    place = np.rint((functions[0] - vessel.arc_length_mm[0]) / step).astype(int)
+    theirs = _slope(vessel.profile_mm[np.clip(place, 0, len(vessel.arc_length_mm) - 1)])
+    turn = np.rint(functions[1] * ANGLES / (2.0 * np.pi)).astype(int)
+    angle = (np.arange(ANGLES) + turn[:, None]) % ANGLES
+    shared = (_slope(seen.profile_mm) * np.take_along_axis(theirs, angle, axis=1)).mean(axis=1)
+    information = shared * seen.patches / SHAPE_SD_MM**2
+    near = np.abs(seen.depth_mm[:, None] - seen.depth_mm[None, :]) <= NEAR_MM
+    return 1.0 / np.sqrt(np.maximum(near @ information, 0.1))
+
+
+def _slope(profile_mm: FloatArray) -> FloatArray:
+    """Derivative (M, ANGLES) of radii by angle, of their low harmonics only."""
+    spectrum = np.fft.rfft(capped_profile(profile_mm, ratio=1.6), axis=1)
+    order = np.arange(spectrum.shape[1])
+    return np.fft.irfft(np.where(order <= SHAPE_HARMONICS, 1j * order * spectrum, 0.0), n=ANGLES, axis=1)
 
 
 def frame_reasons(
@@ -159,13 +192,13 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
     review = []
     if whole.mirror_margin < 0.0:
         review.append(
-            "The mirror image fits better than the view that the case states: check pullback.view, or whether "
-            "the images were flipped on export."
+            "The mirror image fits better than the view that the case states: check pullback.view, or "
+            "whether the images were flipped on export."
         )
     elif whole.mirror_margin < 0.1:
         review.append(
-            f"The mirror image fits nearly as well ({whole.mirror_margin:+.0%} in cost): the lumen does not confirm "
-            "the viewing direction."
+            f"The mirror image fits nearly as well ({whole.mirror_margin:+.0%} in cost): the lumen does not "
+            "confirm the viewing direction."
         )
     if whole.margin < 0.1:
         review.append(f"Another placement fits nearly as well ({whole.margin:+.0%} in cost).")
@@ -177,7 +210,8 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
         review.append(f"Only {whole.trusted_share:.0%} of the frames in the vessel are reliable.")
     if whole.turned_share < 0.7:
         review.append(
-            f"The rotation is determined in only {whole.turned_share:.0%} of the frames: the lumen is round elsewhere."
+            f"The lumen determines the rotation in only {whole.turned_share:.0%} of the frames; it is round "
+            "elsewhere."
         )
     if not 0.8 < whole.stretch < 1.25:
         review.append(

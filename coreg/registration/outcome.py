@@ -1,0 +1,221 @@
+"""From the search's candidates to a registration: poses, evidence, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from coreg import __version__
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.pullback import Pullback
+from coreg.registration.global_start import Start
+from coreg.registration.observations import Observations
+from coreg.registration.path_model import FUNCTIONS, poses, slope_operator
+from coreg.registration.scene import Scene
+from coreg.registration.search import FINE, Candidates, wrapped
+from coreg.registration.trust import FrameEvidence, Whole, arc_length_sd, frame_reasons, judge, rotation_sd
+from coreg.registration.vessel import sample
+from coreg.result import Hypothesis, Registration
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def rigid_outcome(scene: Scene, start: Start) -> Registration:
+    """Make a registration of a rigid placement."""
+    pullback = scene.case.pullback
+    functions = _rigid_functions(start, scene.seen, _depth(pullback))
+    residual = _residual_mm(scene, functions, start.log_scale)
+    path, _ = _judged_path(scene, functions, residual, np.zeros(len(pullback)), np.zeros(len(pullback)))
+    hypothesis = Hypothesis(
+        float(functions[0, -1]), float(np.degrees(wrapped(start.rotation_rad))), start.stretch, start.cost
+    )
+    return Registration(
+        path=path,
+        rigid_path=path,
+        centerline=scene.centerline,
+        verdict="review",
+        reasons=("Rigid placement only: it follows neither the catheter's motion nor its rotation.",),
+        radius_scale=float(np.exp(start.log_scale)),
+        margin=float("nan"),
+        hypotheses=(hypothesis,),
+        costs={"rigid": start.cost},
+        residual_mm=residual,
+        settings={**asdict(scene.settings), "method": "rigid"},
+        provenance=_provenance(scene.device),
+    )
+
+
+def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) -> Registration:
+    """Make a registration of the search's stages.
+
+    Parameters
+    ----------
+    scene : Scene
+        What was registered.
+    rigid : Start
+        The best rigid placement.
+    stages : dict of str to Candidates
+        ``middle``, ``mirrored`` and ``fine`` at least; the costs of all are kept.
+    """
+    pullback, seen = scene.case.pullback, scene.seen
+    middle, mirrored, fine = stages["middle"], stages["mirrored"], stages["fine"]
+    depth = _depth(pullback)
+    functions, log_scale = fine.functions_at(depth)[0], float(fine.log_scale[0])
+    residual = _residual_mm(scene, functions, log_scale)
+    arc_sd = arc_length_sd(fine, depth, FINE)
+    turn_sd = np.full(len(pullback), np.nan)
+    turn_sd[seen.row] = rotation_sd(scene.vessel, seen, functions[:, seen.row])
+    path, reason = _judged_path(scene, functions, residual, arc_sd, turn_sd)
+    rigid_functions = _rigid_functions(rigid, seen, depth)
+    rigid_path = _path(scene, rigid_functions, np.ones(len(pullback), dtype=bool), ("",) * len(pullback))
+
+    whole = _whole(scene, stages, functions, residual, reason)
+    verdict, reasons = judge(whole)
+    hypotheses = _hypotheses(scene, middle) + _hypotheses(scene, mirrored, mirrored=True)[:1]
+    return Registration(
+        path=path,
+        rigid_path=rigid_path,
+        centerline=scene.centerline,
+        verdict=verdict,
+        reasons=reasons,
+        radius_scale=float(np.exp(log_scale)),
+        margin=whole.margin,
+        hypotheses=tuple(hypotheses),
+        costs={name: float(stage.cost[0]) for name, stage in stages.items() if len(stage.cost)},
+        residual_mm=residual,
+        settings={**asdict(scene.settings), "method": "nonrigid"},
+        provenance=_provenance(scene.device),
+    )
+
+
+def _whole(
+    scene: Scene,
+    stages: dict[str, Candidates],
+    functions: FloatArray,
+    residual_mm: FloatArray,
+    reason: tuple[str, ...],
+) -> Whole:
+    pullback, seen, depth = scene.case.pullback, scene.seen, _depth(scene.case.pullback)
+    middle, mirrored = stages["middle"], stages["mirrored"]
+    margin = float(middle.cost[1] / middle.cost[0] - 1.0) if len(middle.cost) > 1 else float("inf")
+    mirror_margin = float(mirrored.cost[0] / middle.cost[0] - 1.0) if len(mirrored.cost) else float("inf")
+    inside = (functions[0] >= scene.tensors.first_mm) & (functions[0] <= scene.tensors.last_mm)
+    has_say = np.isin(np.arange(len(pullback)), seen.row)
+    counted = inside & has_say
+    line = np.polyfit(depth, functions[0], 1)[0], np.polyfit(depth, functions[1], 1)[0]
+    return Whole(
+        margin=margin,
+        mirror_margin=mirror_margin,
+        median_residual_mm=float(np.median(residual_mm[counted])) if counted.any() else np.inf,
+        inside_share=float(inside[has_say].mean()),
+        trusted_share=float(np.mean([reason[i] == "" for i in np.flatnonzero(counted)]))
+        if counted.any()
+        else 0.0,
+        turned_share=float(np.mean(["rotation" not in reason[i] for i in np.flatnonzero(counted)])),
+        stretch=float(line[0]),
+        twist_deg_per_mm=float(np.degrees(line[1])),
+        radius_scale=float(np.exp(stages["fine"].log_scale[0])),
+    )
+
+
+def _rigid_functions(start: Start, seen: Observations, depth_mm: FloatArray) -> FloatArray:
+    """Functions (5, N) of a rigid placement."""
+    functions = np.zeros((FUNCTIONS, len(depth_mm)))
+    functions[0] = start.arc_length_mm + start.stretch * depth_mm
+    functions[1] = start.rotation_rad + start.twist_rad_per_mm * (depth_mm - 0.5 * seen.depth_mm.max())
+    return functions
+
+
+def _depth(pullback: Pullback) -> FloatArray:
+    return pullback.position_mm.max() - pullback.position_mm
+
+
+def _world_poses(scene: Scene, functions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Catheter centres and image axes, each (N, 3), of all frames."""
+    depth = _depth(scene.case.pullback)
+    centre = np.stack(
+        [np.interp(depth, scene.seen.depth_mm, each) for each in scene.seen.centre_mm.T], axis=1
+    )
+
+    def tensor(array: FloatArray) -> torch.Tensor:
+        return torch.as_tensor(array, dtype=torch.float64, device=scene.device)
+
+    origin, column, row = (
+        each[0].cpu().numpy()
+        for each in poses(
+            scene.tensors, tensor(functions[None]), tensor(centre), tensor(slope_operator(depth))
+        )
+    )
+    return origin, column, -row if scene.case.pullback.view == "looking-proximal" else row
+
+
+def _path(
+    scene: Scene, functions: FloatArray, posed: npt.NDArray[np.bool_], reason: tuple[str, ...]
+) -> VirtualCatheterPath:
+    pullback = scene.case.pullback
+    origin, column, row = _world_poses(scene, functions)
+    arc_length = scene.centerline.nearest_arc_length(origin)
+    frames = scene.centerline.frames_at(arc_length)
+    rotation = np.arctan2(
+        np.einsum("ij,ij->i", column, frames[..., 1]), np.einsum("ij,ij->i", column, frames[..., 0])
+    )
+    for array in (arc_length, rotation, origin, column, row):
+        array[~posed] = np.nan
+    reliable = posed & (np.array(reason) == "")
+    return VirtualCatheterPath(
+        pullback.frame, pullback.position_mm, arc_length, rotation, origin, column, row, reliable, reason
+    )
+
+
+def _judged_path(
+    scene: Scene, functions: FloatArray, residual: FloatArray, arc_sd: FloatArray, turn_sd: FloatArray
+) -> tuple[VirtualCatheterPath, tuple[str, ...]]:
+    evidence = FrameEvidence(functions[0], arc_sd, turn_sd, residual)
+    posed, reason = frame_reasons(
+        scene.case.pullback,
+        scene.seen,
+        evidence,
+        first_mm=scene.tensors.first_mm,
+        last_mm=scene.tensors.last_mm,
+    )
+    return _path(scene, functions, posed, reason), reason
+
+
+def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> FloatArray:
+    """Root-mean-square distance (N,) of lumen points from the CCTA's surface after the radius scale."""
+    seen = scene.seen
+    origin, column, row = _world_poses(scene, functions)
+    if scene.case.pullback.view == "looking-proximal":
+        row = -row
+    x, y = seen.points_mm[..., :1], seen.points_mm[..., 1:]
+    at = seen.row
+    world = origin[at, None] + x * column[at, None] + y * row[at, None]
+    away = sample(scene.vessel.distance, world) + log_scale * seen.radius_mm[:, None]
+    square = (seen.seen * away**2).sum(axis=1) / np.maximum(seen.seen.sum(axis=1), 1.0)
+    residual = np.full(len(scene.case.pullback), np.nan)
+    residual[at] = np.sqrt(square)
+    return residual
+
+
+def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False) -> list[Hypothesis]:
+    depth = scene.seen.depth_mm
+    found = []
+    for functions, cost in zip(candidates.functions_at(depth), candidates.cost, strict=True):
+        turn = float(np.angle(np.exp(1j * functions[1]).mean()))
+        stretch = float(np.polyfit(depth, functions[0], 1)[0])
+        found.append(
+            Hypothesis(float(functions[0, -1]), float(np.degrees(turn)), stretch, float(cost), mirrored)
+        )
+    return found
+
+
+def _provenance(device: torch.device) -> dict[str, str]:
+    return {
+        "coreg": __version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        **{name: version(name) for name in ("numpy", "scipy", "torch")},
+    }
