@@ -104,7 +104,8 @@ class VirtualCatheterPath:
     @cached_property
     def posed(self) -> npt.NDArray[np.bool_]:
         """Which frames have a pose, shape (N,)."""
-        return np.isfinite(self.origin_mm).all(axis=1)
+        posed: npt.NDArray[np.bool_] = np.isfinite(self.origin_mm).all(axis=1)
+        return posed
 
     @property
     def plane_normal(self) -> FloatArray:

@@ -54,7 +54,7 @@ class Volume:
     @property
     def spacing_mm(self) -> FloatArray:
         """Voxel size along (slice, row, column), shape (3,), in mm."""
-        return np.linalg.norm(self.index_to_world[:3, :3], axis=0)
+        return np.sqrt((self.index_to_world[:3, :3] ** 2).sum(axis=0))
 
     def to_world(self, index: FloatArray) -> FloatArray:
         """Take array indices (..., 3) as (slice, row, column) to world mm (..., 3)."""
