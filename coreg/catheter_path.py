@@ -104,8 +104,7 @@ class VirtualCatheterPath:
     @cached_property
     def posed(self) -> npt.NDArray[np.bool_]:
         """Which frames have a pose, shape (N,)."""
-        posed: npt.NDArray[np.bool_] = np.isfinite(self.origin_mm).all(axis=1)
-        return posed
+        return np.asarray(np.isfinite(self.origin_mm).all(axis=1))
 
     @property
     def plane_normal(self) -> FloatArray:

@@ -47,14 +47,14 @@ class Volume:
     @cached_property
     def world_to_index(self) -> FloatArray:
         """Inverse of ``index_to_world``, shape (4, 4)."""
-        inverse = np.linalg.inv(self.index_to_world)
+        inverse: FloatArray = np.linalg.inv(self.index_to_world).astype(np.float64)
         inverse.flags.writeable = False
         return inverse
 
     @property
     def spacing_mm(self) -> FloatArray:
         """Voxel size along (slice, row, column), shape (3,), in mm."""
-        return np.sqrt((self.index_to_world[:3, :3] ** 2).sum(axis=0))
+        return np.linalg.norm(self.index_to_world[:3, :3], axis=0)
 
     def to_world(self, index: FloatArray) -> FloatArray:
         """Take array indices (..., 3) as (slice, row, column) to world mm (..., 3)."""
