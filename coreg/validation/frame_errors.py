@@ -67,7 +67,7 @@ def frame_errors(path: VirtualCatheterPath, truth: VirtualCatheterPath) -> Frame
     normal = truth.plane_normal[b]
     along = np.einsum("ij,ij->i", offset, normal)
     # The plane normal points distally or proximally with the view; frames run proximal to distal.
-    chord = np.gradient(truth.origin_mm[truth.posed], axis=0)[theirs] if len(truth.frame) > 1 else normal
+    chord = np.gradient(truth.origin_mm[truth.posed], axis=0)[theirs] if truth.posed.sum() > 1 else normal
     forward = np.sign(np.median(np.einsum("ij,ij->i", chord, normal)))
     turn = np.arctan2(
         np.einsum("ij,ij->i", path.column[a], truth.row[b]),

@@ -77,6 +77,8 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
     assert landmark.world_mm is not None  # noqa: S101
     expected = float(path.rows_of(np.array([landmark.frame]))[0])
     found, reason = _row_through(path, landmark.world_mm)
+    if not reason and not np.isfinite(path.poses_at(np.array([expected]))[0]).all():
+        reason = f"frame {landmark.frame:g} has no pose"
     origin, axes = path.poses_at(np.array([found]))
     x, y = ((landmark.world_mm - origin[0]) @ axes[0])[:2]
     frames = path.frame_at(np.array([expected, found]))
@@ -103,7 +105,7 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
 
 
 def _row_through(path: VirtualCatheterPath, point_mm: FloatArray) -> tuple[float, str]:
-    """Fractional row whose plane passes through a point: the middle one where the catheter passed repeatedly."""
+    """Fractional row whose plane passes through a point: the middle one of repeated passes."""
     crossings = path.crossings(point_mm)
     origin, axes = path.poses_at(crossings)
     local = np.einsum("mij,mi->mj", axes, point_mm - origin)
