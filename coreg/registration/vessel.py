@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from coreg.centerline import Centerline
+from coreg.errors import InputError
 from coreg.signed_distance import cropped_volume, label_surface, signed_distance
 from coreg.surface import Surface
 from coreg.volume import Volume
@@ -55,7 +56,11 @@ def lumen_surface(lumen: Volume | Surface, centerline: Centerline) -> Surface:
     """Return the lumen's surface near a centerline, from a label or a surface."""
     if isinstance(lumen, Surface):
         return lumen
-    return label_surface(cropped_volume(lumen, centerline.points_mm, margin_mm=REACH_MM + 3.0))
+    try:
+        return label_surface(cropped_volume(lumen, centerline.points_mm, margin_mm=REACH_MM + 3.0))
+    except ValueError as error:
+        msg = f"ccta.lumen: no lumen near ccta.centerline ({error}); are both of one patient and in LPS?"
+        raise InputError(msg) from error
 
 
 def prepare_vessel(lumen: Volume | Surface, centerline: Centerline) -> Vessel:
