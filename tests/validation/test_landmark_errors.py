@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ RADIUS_MM = 1.7
 
 
 def seen_in(path, *, row, angle_deg, radius_mm=RADIUS_MM, **changes):
-    """Landmark that a reader marks in the frame of a row, at an angle, and in the CCTA where that frame lies."""
+    """Landmark that a reader marks in the frame of a row, and in the CCTA where that frame lies."""
     angle = np.radians(angle_deg)
     world = (
         path.origin_mm[row]
@@ -93,6 +95,25 @@ def test_landmark_beyond_the_path_has_no_error_but_a_reason(straight_path):
         assert np.isnan([error.frame_found, error.error_frames, error.error_mm, error.error_deg]).all()
         assert "no frame's plane passes within 8 mm" in error.reason
         assert error.frame_expected == 60.0
+
+
+def test_annotated_frame_without_a_pose_is_named(straight_path):
+    path = straight_path(Z_MM)
+    landmark = seen_in(path, row=3, angle_deg=20.0, world_mm=np.array([1.0, 0.0, 55.0]))
+    origin = path.origin_mm.copy()
+    origin[:10] = np.nan
+    (error,) = landmark_errors(replace(path, origin_mm=origin), [landmark])
+    assert error.reason == "frame 97 has no pose"
+    # The landmark itself is met: 5 mm on, at row 25, though nothing is carried there from frame 97.
+    assert error.frame_found == pytest.approx(75.0)
+    assert np.isnan(error.error_3d_mm)
+
+
+def test_frame_that_the_pullback_does_not_have_is_named(straight_path):
+    path = straight_path(Z_MM)
+    (error,) = landmark_errors(path, [seen_in(path, row=40, angle_deg=0.0, frame=400.0)])
+    assert error.reason == "frame 400 has no pose"
+    assert np.isnan([error.error_mm, error.error_3d_mm]).all()
 
 
 def test_landmark_without_an_angle_has_only_errors_along_the_vessel(straight_path):
