@@ -205,7 +205,9 @@ def test_of_lines_that_share_the_clicked_trunk_the_longest_is_taken_and_cut(fork
 @pytest.mark.parametrize(("apart_mm", "longest"), [(0.08, True), (0.3, False)])
 def test_trunks_a_tenth_of_a_millimetre_apart_count_as_shared(fork, apart_mm, longest):
     short, long_ = fork.lines
-    tree = VesselTree((Centerline(short.points_mm + [apart_mm, 0.0, 0.0]), Centerline(long_.points_mm)))
+    tree = VesselTree(
+        (Centerline(short.points_mm + np.array([apart_mm, 0.0, 0.0])), Centerline(long_.points_mm))
+    )
     vessel = tree.vessel(distal=np.array([2.0, 0.0, 10.0]))
     # The click lies on the short line's side.
     assert vessel.points_mm[0, 0] == (0.0 if longest else apart_mm)
