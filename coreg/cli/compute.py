@@ -123,7 +123,8 @@ def register_case(
                 settings=RegistrationSettings(seed=wanted.seed),
                 method=wanted.method,
                 device=wanted.device,
-                progress=part_of(progress, 0.1, 0.8),
+                threads=wanted.threads or 1,
+            progress=part_of(progress, 0.1, 0.8),
             )
         provenance = _provenance(registration.provenance, case_file.path, inputs)
         registration = dataclasses.replace(registration, provenance=provenance)

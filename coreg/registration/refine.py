@@ -114,10 +114,14 @@ def _assembled(model: PathModel, blocks: Tensor) -> Tensor:
     """Curvature (H, P, P) by coefficient from curvature (H, 6, 6, M) by frame."""
     batch, knots = len(blocks), model.basis.shape[1]
     inner = FUNCTIONS * knots
-    products = (model.basis[:, :, None] * model.basis[:, None, :]).reshape(len(model.basis), -1)
+    # Cubic splines four or more knots apart do not overlap.
+    index = torch.arange(knots, device=blocks.device)
+    first, second = torch.nonzero((index[:, None] - index[None, :]).abs() <= 3, as_tuple=True)
+    products = model.basis[:, first] * model.basis[:, second]
     full = torch.zeros((batch, inner + 1, inner + 1), dtype=blocks.dtype, device=blocks.device)
-    core = (blocks[:, :FUNCTIONS, :FUNCTIONS] @ products).reshape(batch, FUNCTIONS, FUNCTIONS, knots, knots)
-    full[:, :inner, :inner] = core.transpose(2, 3).reshape(batch, inner, inner)
+    core = full.new_zeros((batch, FUNCTIONS, knots, FUNCTIONS, knots))
+    core[:, :, first, :, second] = (blocks[:, :FUNCTIONS, :FUNCTIONS] @ products).permute(3, 0, 1, 2)
+    full[:, :inner, :inner] = core.reshape(batch, inner, inner)
     edge = (blocks[:, :FUNCTIONS, FUNCTIONS] @ model.basis).reshape(batch, inner)
     full[:, :inner, -1] = edge
     full[:, -1, :inner] = edge

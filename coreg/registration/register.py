@@ -29,6 +29,7 @@ def register(
     settings: RegistrationSettings | None = None,
     method: Method = "nonrigid",
     device: str = "auto",
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Registration:
     """Place a pullback in a CCTA.
@@ -43,6 +44,9 @@ def register(
         ``nonrigid``: the whole method. ``rigid``: the best shift and rotation only.
     device : str
         ``auto`` takes a CUDA device where there is one; ``cpu``; ``cuda``.
+    threads : int
+        CPU threads of torch. The kernels are small: one is fastest, and leaves the other cores to
+        other cases.
     progress : callable, optional
         Takes a stage's name and the share of all work that is done.
 
@@ -58,11 +62,25 @@ def register(
     RegistrationError
         If there is too little to register, or no placement overlaps enough.
     """
-    settings = settings or RegistrationSettings()
-    tell = progress or (lambda stage, share: None)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return _registered(
+            case, settings or RegistrationSettings(), method, torch_device(device), progress or _silent
+        )
+    finally:
+        torch.set_num_threads(before)
 
+
+def _silent(stage: str, share: float) -> None:
+    """Tell nobody."""
+
+
+def _registered(
+    case: Case, settings: RegistrationSettings, method: Method, device: torch.device, tell: Progress
+) -> Registration:
     tell("CCTA: centerline and lumen", 0.0)
-    scene = prepare_scene(case, settings, torch_device(device))
+    scene = prepare_scene(case, settings, device)
     settings = scene.settings
     tell("global start", 0.3)
     rigid = _starts(scene, count=1, stretches=(1.0,), twists_rad=(0.0,))[0]
