@@ -178,7 +178,8 @@ def real_patient() -> str:
     reference = np.array([[3.5731420326 - 4.5, -(3.6742686939 - 4.5)]])
     lines = [
         "| ostium seed | ostium frame from its landmark: along the vessel / in space, mm "
-        "| reference point and its opposite from the landmark, mm | verdict | margin | rotation not determined, frames | seconds |",
+        "| reference point and its opposite from the landmark, mm | verdict | margin "
+        "| rotation not determined, frames | seconds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     tangent = np.array([0.0, 0.0, 0.0])
@@ -228,7 +229,7 @@ def main() -> None:
             rows += measure(seed, options.level, modality)
             row = rows[-len(METHODS)]
             print(
-                f"{modality} {seed}: {np.mean(row.landmark_mm):.2f} mm, {np.mean(row.landmark_deg):.1f} degrees, "
+                f"{modality} {seed}: {np.mean(row.landmark_mm):.2f} mm, {np.mean(row.landmark_deg):.1f} deg, "
                 f"{row.verdict}, {row.seconds:.1f} s",
                 flush=True,
             )
