@@ -34,7 +34,8 @@ class Observations:
     points_mm : (M, K, 2) array
         Lumen points at equal steps along the contour, mm from the catheter.
     seen : (M, K) array
-        1 where a point is on the wall, 0 where the lumen left the field of view.
+        1 where a point is on the wall, 0 where the lumen left the field of view: the wall is there or
+        farther out.
     centre_mm : (M, 2) array
         Middle of the lumen without its side branches, smooth along the pullback.
     profile_mm : (M, ANGLES) array

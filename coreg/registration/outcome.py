@@ -195,9 +195,9 @@ def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> Float
     at = seen.row
     world = origin[at, None] + x * column[at, None] + y * row[at, None]
     away = sample(scene.vessel.distance, world) + log_scale * seen.radius_mm[:, None]
-    square = (seen.seen * away**2).sum(axis=1) / np.maximum(seen.seen.sum(axis=1), 1.0)
+    square = np.where(seen.seen > 0.0, away, np.maximum(away, 0.0)) ** 2
     residual = np.full(len(scene.case.pullback), np.nan)
-    residual[at] = np.sqrt(square)
+    residual[at] = np.sqrt(square.mean(axis=1))
     return residual
 
 

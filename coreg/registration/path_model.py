@@ -28,6 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 TILT_MM = 1.5
 EDGE_MM = 0.4
+NULL_MM = 0.25
 FUNCTIONS = 5
 
 
@@ -113,7 +114,7 @@ class PathModel:
     basis: Tensor
     slope: Tensor
     points: Tensor
-    weight: Tensor
+    seen: Tensor
     centre: Tensor
     radius: Tensor
     patches: Tensor
@@ -152,7 +153,7 @@ class PathModel:
             tensor(spline_basis(depth, knots)),
             tensor(slope_operator(depth)),
             tensor(seen.points_mm[rows, ::skip]),
-            tensor(seen.seen[rows, ::skip] / seen.points_mm[rows, ::skip].shape[1]),
+            tensor(seen.seen[rows, ::skip]) > 0.0,
             tensor(seen.centre_mm[rows]),
             tensor(seen.radius_mm[rows]),
             tensor(seen.patches[rows] * len(seen.row) / len(rows)),
@@ -177,7 +178,9 @@ class PathModel:
         world = world + self.points[None, :, :, 1:] * row[:, :, None]
         away = sampled_distance(self.vessel, world)
         scale = coefficients[:, -1][:, None, None] * self.radius[None, :, None]
-        return away + scale + functions[:, 4, :, None], origin, column, row
+        away = away + scale + functions[:, 4, :, None]
+        # At the edge of the field of view the wall is there or farther out.
+        return torch.where(self.seen, away, away.clamp_min(0.0)), origin, column, row
 
     def gate(self, arc_length_mm: Tensor) -> Tensor:
         """1 within the comparable vessel, 0 beyond it, smooth over EDGE_MM."""
@@ -188,21 +191,23 @@ class PathModel:
     def misfit(self, residuals: Tensor, width_mm: float) -> Tensor:
         """Mean saturated square (H, M) of a frame's residuals, in units of the surface's variance."""
         saturated = 1.0 - torch.exp(-0.5 * (residuals / width_mm) ** 2)
-        return (width_mm / self.surface_sd_mm) ** 2 * (saturated * self.weight).sum(dim=-1)
+        return (width_mm / self.surface_sd_mm) ** 2 * saturated.mean(dim=-1)
 
-    def null(self, width_mm: float) -> float:
-        """Misfit of a frame that is nowhere in the vessel."""
-        return 0.3 * (width_mm / self.surface_sd_mm) ** 2
+    @property
+    def null(self) -> float:
+        """Misfit of a frame that is nowhere in the vessel: as bad as walls `NULL_MM` apart."""
+        return 0.5 * (NULL_MM / self.surface_sd_mm) ** 2
 
     def cost(self, coefficients: Tensor, width_mm: float) -> Tensor:
         """Negative log posterior (H,) but for a constant."""
         functions = self.functions(coefficients)
         residuals, *_ = self.residuals(coefficients, functions)
-        return self._cost(coefficients, functions, self.misfit(residuals, width_mm), width_mm)
+        return self.cost_of(coefficients, functions, self.misfit(residuals, width_mm))
 
-    def _cost(self, coefficients: Tensor, functions: Tensor, misfit: Tensor, width_mm: float) -> Tensor:
+    def cost_of(self, coefficients: Tensor, functions: Tensor, misfit: Tensor) -> Tensor:
+        """Cost (H,) of coefficients whose functions (H, 5, M) and misfit (H, M) are known."""
         gate = self.gate(functions[:, 0])
-        data = ((gate * misfit + (1.0 - gate) * self.null(width_mm)) * self.patches).sum(dim=1)
+        data = ((gate * misfit + (1.0 - gate) * self.null) * self.patches).sum(dim=1)
         off = coefficients - self.mean
         return data + 0.5 * ((off[:, None] @ self.precision)[:, 0] * off).sum(dim=1)
 

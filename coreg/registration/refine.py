@@ -67,8 +67,9 @@ def posterior_covariance(model: PathModel, coefficients: Tensor, *, width_mm: fl
 def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: float) -> Tensor:
     """Gauss-Newton weight (H, M, K) of each residual under the saturated loss."""
     weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
-    weight = weight * model.weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
-    return weight / model.surface_sd_mm**2
+    weight = weight * (model.seen | (residuals > 0.0))
+    weight = weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
+    return weight / (model.surface_sd_mm**2 * residuals.shape[-1])
 
 
 def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,7 +79,7 @@ def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tupl
         functions = model.functions(variable)
         residuals, origin, column, row = model.residuals(variable, functions)
         misfit = model.misfit(residuals, width_mm)
-        cost = model._cost(variable, functions, misfit, width_mm)
+        cost = model.cost_of(variable, functions, misfit)
         (gradient,) = torch.autograd.grad(cost.sum(), variable)
     with torch.no_grad():
         weight = _weights(model, functions, residuals, width_mm)
