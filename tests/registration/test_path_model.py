@@ -159,13 +159,15 @@ def test_the_gate_is_open_in_the_vessel_and_shut_beyond_it(tube):
 
 
 def test_no_frame_costs_more_than_one_that_differs_everywhere(tube):
-    model = build(tube, everywhere_smooth)
-    residuals = torch.tensor([0.0, 0.5, 5.0, 50.0], dtype=torch.float64)[None, :, None].expand(1, 4, 24)
-    model_weight = torch.full((4, 24), 1.0 / 24.0, dtype=torch.float64)
-    small = PathModel(**{**vars(model), "weight": model_weight})
-    misfit = small.misfit(residuals, WIDTH_MM)[0].numpy()
-    assert misfit[0] == 0.0
-    assert (np.diff(misfit) >= 0.0).all()
-    assert misfit[3] == pytest.approx(misfit[2], rel=1e-6)
+    def cost(away_mm, shift_mm=0.0):
+        model = build(tube, lambda world: np.full(len(world), away_mm))
+        at = model.mean.clone()[None]
+        at[:, : len(model.knots_mm)] += 12.0 + shift_mm
+        return float(model.cost(at, WIDTH_MM))
+
+    costs = [cost(away_mm) for away_mm in (0.0, 0.3, 5.0, 50.0)]
+    assert costs == sorted(costs)
+    assert costs[3] == pytest.approx(costs[2], rel=1e-6)
     # A frame beyond the vessel is dearer than a good match and cheaper than a bad one.
-    assert misfit[0] < small.null(WIDTH_MM) < misfit[3]
+    beyond = cost(50.0, shift_mm=100.0)
+    assert costs[0] < beyond < costs[3]
