@@ -117,7 +117,7 @@ def _middle(contour: FloatArray) -> FloatArray:
     centre = centroid_mm(contour)
     angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
     rays = np.column_stack([np.cos(angles), np.sin(angles)])
-    for _ in range(2):
+    for _ in range(4):
         profile = radial_profile(contour, centre, ANGLES)
         if not (profile > 0.0).all():
             break

@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 TILT_MM = 1.5
 EDGE_MM = 0.4
-NULL_MM = 0.25
+NULL_MM = 0.16
 FUNCTIONS = 5
 
 

@@ -176,8 +176,19 @@ def assert_beyond_is_told(result, beyond_mm, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SLOW_SEEDS)
-def test_a_pullback_that_ends_in_the_guide_catheter(seed):
-    settings = PhantomSettings(ending_odds=(1.0, 0.0))
+def test_a_ccta_that_ends_before_the_pullback_begins(seed):
+    settings = PhantomSettings(truncated_odds=1.0)
+    made, result = patient(seed, settings), registered(seed, settings)
+    beyond_mm = true_place_mm(made) - made.shown.lumen.length_mm
+    assert_right(made, result, rows=beyond_mm < -1.5)
+    assert_beyond_is_told(result, beyond_mm, "beyond the distal end")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
+@pytest.mark.parametrize("odds", [(1.0, 0.0), (0.0, 1.0)], ids=["guide", "aorta"])
+def test_a_pullback_that_ends_beyond_the_ostium(seed, odds):
+    settings = PhantomSettings(ending_odds=odds)
     made, result = patient(seed, settings), registered(seed, settings)
     before_mm = -true_place_mm(made)
     assert_right(made, result, rows=before_mm < -1.5)
