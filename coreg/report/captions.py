@@ -9,14 +9,15 @@ CCTA's landmark, projected into the frame).
 
 TRUTH = """
 This patient is synthetic, so the exact pose of every frame is known. Errors are found minus true; positive
-is too far distal, or turned too far from +column towards +row. Shaded frames are marked as not reliable:
-large errors should lie there.
+is too far distal, or turned too far from +column towards +row. Shaded frames are marked as not reliable.
+Errors outside them are what the lumens could not show, such as beats along a stretch that hardly changes.
 """
 
 LENGTHWISE = """
 Narrowings, widenings and branches (green: annotated landmarks) should lie at the same place in both curves,
 and on the right better than on the left. Heights may differ: CCTA lumens read large or small. Cuts are
-about the centre of the pullback's lumen; angles as in the stored image. Shaded: not reliable.
+about the centre of the pullback's lumen; angles as in the stored image. Shaded: not reliable. The rigid
+placement is the best one of its kind; where it lies elsewhere, the final path grew from another start.
 """
 
 MAPS = """
@@ -50,7 +51,8 @@ not reliable: their poses are interpolated, or missing, for the reasons in the t
 
 HYPOTHESES = """
 Every start was refined; the best fit won. A runner-up that fits within a few per cent, above all one turned
-by 180°, means that the data do not decide.
+by 180°, means that the data do not decide. Rotations are means over all frames. Distances count along the
+smoothed line: compare them among each other, not with the arc lengths above.
 """
 
 MAKING = """

@@ -65,6 +65,9 @@ def cards(
             _error_card("at landmarks, along the vessel", errors, rigid_errors, "error_mm", "mm"),
             _error_card("at landmarks, rotation", errors, rigid_errors, "error_deg", "°"),
         ]
+    elif truth_errors is None:
+        note = "the case pairs no landmark, so nothing here measures how far off the placement is"
+        found.append(Card("at landmarks", "not measured", note))
     if truth_errors is not None:
         along, turn = (
             mean_absolute(truth_errors.error_mm.tolist()),
@@ -86,8 +89,20 @@ def cards(
         *found,
         Card("distance of the lumens", f"{middle} mm", agreement),
         Card("CCTA radius", scale, "of the pullback's, fitted; changes no measurement"),
-        Card("margin", margin, "how much worse the best other placement fits"),
+        Card("margin", margin, f"how much worse the best other placement fits{_runner_up(registration)}"),
     ]
+
+
+def _runner_up(registration: Registration) -> str:
+    """Say where the best other placement lies, which tells a half turn from another place."""
+    straight = [each for each in registration.hypotheses if not each.mirrored]
+    if len(straight) < 2:
+        return ""
+    best, other = straight[:2]
+    turn = abs((other.rotation_deg - best.rotation_deg + 180.0) % 360.0 - 180.0)
+    shift = other.arc_length_mm - best.arc_length_mm
+    way = "distal" if shift >= 0.0 else "proximal"
+    return f": turned by {turn:.0f}°, {abs(shift):.1f} mm further {way}"
 
 
 def _error_card(

@@ -48,6 +48,7 @@ def test_verdict_reasons_and_purpose_are_on_top(html):
     assert "review A person has to look" in text
     assert "The runner-up fits almost as well." in text
     assert "For research use only" in text
+    assert "best other placement fits: turned by 180°, 0.0 mm further distal" in text
     assert html.index("The runner-up") < html.index("<img")
 
 
@@ -106,9 +107,10 @@ def test_unreliable_frames_are_listed_with_their_reason(html):
     assert "no contour in this frame 2 7-8" in text_of(html)
 
 
-def test_a_case_without_landmarks_says_nothing_of_them(case, registration):
+def test_a_case_without_landmarks_says_that_errors_are_not_measured(case, registration):
     html = page(dataclasses.replace(case, landmarks=()), registration)
     assert 'id="landmarks"' not in html
+    assert "at landmarks not measured" in text_of(html)
 
 
 def test_half_landmarks_are_drawn_but_not_measured(case, registration):
