@@ -14,10 +14,11 @@ from coreg.io.centerlines import read_centerlines
 from coreg.io.files import naming, unusable
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
 from coreg.io.pullback_files import read_pullback
-from coreg.io.surfaces import is_surface_file, open_edge_length_mm, read_surface
+from coreg.io.surfaces import is_surface_file, open_edge_length_mm, read_surface, turned_edge_share
 from coreg.io.volumes import data_files, is_volume_file, read_label
 from coreg.landmarks import Landmark, SideBranch
 from coreg.pullback import Pullback
+from coreg.signed_distance import outward
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -28,8 +29,12 @@ FloatArray = npt.NDArray[np.float64]
 _VOXEL_MM = (0.05, 5.0)
 # A vessel left open at its end has a rim longer than this; a pinhole of a mesh tool has not.
 _LONGEST_RIM_MM = 2.0
+_MOST_TURNED = 0.05
 _NEAR_BOX_MM = 1.0
 _FARTHEST_CLICK_MM = 50.0
+_NEAREST_CLICKS_MM = 3.0
+# Aorta, heart chambers and all arteries together are less.
+_LARGEST_LUMEN_ML = 1000.0
 
 
 def load_case(path: Path | str) -> Case:
@@ -98,12 +103,21 @@ def _read_lumen(case: CaseFile) -> Volume | Surface:
             if rim_mm > _LONGEST_RIM_MM:
                 found = f"open edges, {rim_mm:.1f} mm in all"
                 raise unusable(path, "faces", found=found, expected="a closed surface; cap its ends first")
-            return surface
+            turned = turned_edge_share(surface)
+            if turned > _MOST_TURNED:
+                found = f"neighbours that face opposite ways at {turned:.0%} of the edges"
+                expected = "faces that all look outwards; make their normals consistent first"
+                raise unusable(path, "faces", found=found, expected=expected)
+            return outward(surface)
         label = read_label(path)
         spacing, (low, high) = label.spacing_mm, _VOXEL_MM
         if (spacing < low).any() or (spacing > high).any():
             found = f"{spacing[::-1].round(6).tolist()} mm"
             raise unusable(path, "spacing", found=found, expected=f"{low} to {high} mm")
+        volume_ml = np.count_nonzero(label.values) * float(np.prod(spacing)) / 1000.0
+        if volume_ml > _LARGEST_LUMEN_ML:
+            expected = f"the lumen of arteries, at most {_LARGEST_LUMEN_ML:.0f} ml"
+            raise unusable(path, "voxels", found=f"a label of {volume_ml:.0f} ml", expected=expected)
         return label
 
 
@@ -142,7 +156,18 @@ def _clicks(
         far = 0.0 if value is None else float(_distance_to_box(np.array([value]), *_box(lumen))[0])
         if far > _FARTHEST_CLICK_MM:
             found = f"{list(value or ())}, {far:.0f} mm outside the lumen's box"
-            raise case.bad(key=f"ccta.{name}", found=found, expected="a point near the vessel, in LPS mm")
+            turned = np.array([value]) * [-1.0, -1.0, 1.0]
+            near = _distance_to_box(turned, *_box(lumen))[0] <= _FARTHEST_CLICK_MM
+            expected = "a point near the vessel, in LPS mm" + ("; is this one in RAS?" if near else "")
+            raise case.bad(key=f"ccta.{name}", found=found, expected=expected)
+    if not missing:
+        apart = float(np.linalg.norm(np.subtract(*(np.array(value) for value in given.values()))))
+        if apart < _NEAREST_CLICKS_MM:
+            found, expected = (
+                f"two points {apart:.1f} mm apart",
+                f"at least {_NEAREST_CLICKS_MM:g} mm of vessel",
+            )
+            raise case.bad(key="ccta.ostium and ccta.distal", found=found, expected=expected)
     ostium, distal = (
         None if value is None else np.array(value, dtype=np.float64) for value in given.values()
     )

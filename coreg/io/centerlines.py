@@ -19,6 +19,9 @@ FloatArray = npt.NDArray[np.float64]
 
 RADIUS_ARRAY = "MaximumInscribedSphereRadius"
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
+# From the groin to the heart is less; points out of order are soon more.
+_LONGEST_MM = 2000.0
+_FARTHEST_MM = 1e5
 _SAME_PLACE_MM = 1e-6
 
 
@@ -161,10 +164,20 @@ def _line(path: Path, field: str, points: FloatArray, radius: FloatArray | None)
     if not np.isfinite(points).all():
         bad = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise unusable(path, f"{field}, point {bad}", found=points[bad].tolist(), expected="finite mm")
+    far = np.flatnonzero(np.abs(points).max(axis=1) > _FARTHEST_MM)
+    if len(far):
+        found, expected = points[far[0]].tolist(), f"mm, within {_FARTHEST_MM:g} mm of the scanner's centre"
+        raise unusable(path, f"{field}, point {far[0]}", found=found, expected=expected)
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     keep = np.concatenate([[True], steps > _SAME_PLACE_MM])[: len(points)]
     points = points[keep]
     if len(points) < 2:
         found = f"{len(points)} distinct point{'s' * (len(points) != 1)}"
         raise unusable(path, field, found=found, expected="at least two distinct points")
+    steps = steps[keep[1:]]
+    if not steps.sum() <= _LONGEST_MM:
+        worst = int(np.argmax(steps)) + 1
+        found = f"{steps.sum():.4g} mm of line, {steps[worst - 1]:.4g} mm of it up to this point"
+        expected = f"at most {_LONGEST_MM:.0f} mm in all; are the points in order and in mm?"
+        raise unusable(path, f"{field}, point {worst}", found=found, expected=expected)
     return Centerline(points, None if radius is None else radius[keep])

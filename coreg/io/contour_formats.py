@@ -28,6 +28,8 @@ Contours = dict[int, FloatArray]
 KINDS = ("lumen", "eem", "calcium", "branch", "stent")
 # Specks of a segmentation that are this much smaller than the frame's largest piece are noise.
 _SPECK = 0.05
+# No image is that large, in pixels or any length.
+_LARGEST_COORDINATE = 1e5
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +212,9 @@ def _by_frame(path: Path, frames: IntArray, xy: FloatArray) -> Contours:
 def check_contours(path: Path, contours: Iterable[tuple[int, FloatArray]]) -> None:
     """Refuse contours, by frame (M, 2), that are no polygon."""
     for frame, points in contours:
+        if np.abs(points).max() > _LARGEST_COORDINATE:
+            found = f"a coordinate of {points.flat[np.abs(points).argmax()]:g}"
+            raise unusable(path, f"frame {frame} (from 0)", found=found, expected="millimetres")
         try:
             normalised_contour(points)
         except ValueError as error:

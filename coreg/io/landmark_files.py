@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 LANDMARK_COLUMNS = ("id", "frame", "angle_deg", "x_mm", "y_mm", "z_mm")
 _OPTIONAL = ("radius_mm", "kind", "sd_frames", "sd_deg")
+_FARTHEST_MM = 1e5
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -190,6 +191,9 @@ def _world(table: Table) -> list[FloatArray | None]:
     for row in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
         name = ("x_mm", "y_mm", "z_mm")[int(np.argmin(known[row]))]
         raise table.bad_cell(int(row), name, "all of x_mm,y_mm,z_mm, or none")
+    for row, column in np.argwhere(np.abs(points) > _FARTHEST_MM):
+        expected = f"mm, within {_FARTHEST_MM:g} mm of the scanner's centre"
+        raise table.bad_cell(int(row), ("x_mm", "y_mm", "z_mm")[column], expected)
     return [point if np.isfinite(point).all() else None for point in points]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from skimage.measure import points_in_poly
 
 from coreg.contours import area_mm2
 from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM, CaseFile
@@ -26,6 +27,8 @@ IntArray = npt.NDArray[np.int64]
 
 _RADIUS_MM = (0.3, 6.0)
 _FARTHEST_CATHETER_MM = 10.0
+_USUALLY_OUTSIDE_MM = 1.0
+_FARTHEST_POINT_MM = 30.0
 _LONGEST_PULLBACK_MM = 400.0
 
 
@@ -60,6 +63,7 @@ def read_pullback(case: CaseFile) -> Pullback:
     if len(frames) < 2:
         found = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
         raise case.bad(key="pullback.lumen", found=found, expected="a pullback of at least 2 frames")
+    _check_reach(case, {"lumen": lumen, "eem": eem})
     _check_lumen(case, path, lumen)
     excluded = _excluded(case, frames, lumen)
     view, modality = section.view, section.modality
@@ -160,6 +164,11 @@ def _positions(
     spacing = _frame_spacing(case, stack)
     if not len(frames):
         return frames, np.empty(0)
+    length_mm = float(np.ptp(frames)) * spacing
+    if length_mm > _LONGEST_PULLBACK_MM:
+        found = f"{spacing:g} mm, so {length_mm:.6g} mm from frame {frames.min()} to frame {frames.max()}"
+        expected = f"a pullback of at most {_LONGEST_PULLBACK_MM:.0f} mm"
+        raise case.bad(key="pullback.frame_spacing_mm", found=found, expected=expected)
     steps = frames - frames.min() if case.pullback.first_frame == "distal" else frames.max() - frames
     return frames, steps * spacing
 
@@ -223,6 +232,32 @@ def _check_lumen(case: CaseFile, path: Path, lumen: Contours) -> None:
         found = f"a catheter {nearest:.1f} mm from the nearest contour"
         expected = f"at most {_FARTHEST_CATHETER_MM:.0f} mm: the catheter runs in the lumen"
         raise case.bad(key=f"pullback.{name}", found=found, expected=expected)
+    outside = float(np.median([_outside_mm(contour) for contour in lumen.values()]))
+    if outside > _USUALLY_OUTSIDE_MM:
+        found = f"a catheter that lies {outside:.1f} mm or more outside in half of the frames"
+        expected = "contours around it, in mm from the catheter's centre; is its place in the image right?"
+        raise case.bad(key=key, found=found, expected=expected)
+
+
+def _check_reach(case: CaseFile, contours: dict[str, Contours]) -> None:
+    """Refuse contours with a point where no catheter sees anything."""
+    for kind, by_frame in contours.items():
+        for frame, contour in by_frame.items():
+            if not np.abs(contour).max() <= _FARTHEST_POINT_MM and _is_small_elsewhere(by_frame):
+                found = f"a point {np.abs(contour).max():.4g} mm from the catheter in frame {frame} (from 0)"
+                expected = f"at most {_FARTHEST_POINT_MM:.0f} mm"
+                raise case.bad(key=f"pullback.{kind}", found=found, expected=expected)
+
+
+def _is_small_elsewhere(by_frame: Contours) -> bool:
+    """Tell a stray point from contours that all have another unit, of which `_check_lumen` says more."""
+    return bool(np.median([np.abs(each).max() for each in by_frame.values()]) <= _FARTHEST_POINT_MM)
+
+
+def _outside_mm(contour: FloatArray) -> float:
+    """How far the catheter lies outside a contour (M, 2) about it, in mm; 0 inside."""
+    inside = points_in_poly(np.zeros((1, 2)), contour)[0]
+    return 0.0 if inside else float(np.linalg.norm(contour, axis=1).min())
 
 
 def _excluded(case: CaseFile, frames: IntArray, lumen: Contours) -> dict[int, str]:

@@ -39,9 +39,13 @@ def replaced_folder(
         If ``out`` is a file, holds something else and ``force`` is not set, holds an input, or is the
         current folder or one around it.
     """
-    target = out.resolve()
-    _check_inputs(out, target, inputs)
-    _check_target(out, target, case_id, force=force)
+    try:
+        target = out.resolve()
+        _check_inputs(out, target, inputs)
+        _check_target(out, target, case_id, force=force)
+    except (OSError, RuntimeError) as error:
+        found = getattr(error, "strerror", None) or error
+        raise unusable(out, "--out", found=found, expected="a folder that can be written") from error
     made = _first_missing(target.parent)
     temporary: Path | None = None
     try:

@@ -20,6 +20,7 @@ IntArray = npt.NDArray[np.int64]
 
 ENDINGS = (".stl", ".vtp", ".ply")
 _STL_FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_FARTHEST_MM = 1e5
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -47,6 +48,10 @@ def read_surface(path: Path) -> Surface:
     if not np.isfinite(points).all():
         bad = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise unusable(path, f"vertex {bad}", found=points[bad].tolist(), expected="finite coordinates in mm")
+    if len(points) and np.abs(points).max() > _FARTHEST_MM:
+        bad = int(np.abs(points).max(axis=1).argmax())
+        expected = f"mm, within {_FARTHEST_MM:g} mm of the scanner's centre"
+        raise unusable(path, f"vertex {bad}", found=points[bad].tolist(), expected=expected)
     if not len(faces):
         raise unusable(path, "faces", found="none", expected="a surface of triangles")
     if space == "RAS":
@@ -81,6 +86,14 @@ def open_edge_length_mm(surface: Surface) -> float:
     unique, counts = np.unique(edges, axis=0, return_counts=True)
     rim = surface.points_mm[unique[counts % 2 == 1]]
     return float(np.linalg.norm(rim[:, 1] - rim[:, 0], axis=1).sum())
+
+
+def turned_edge_share(surface: Surface) -> float:
+    """Share of edges that faces on both sides run along in one direction; 0 where all face one way."""
+    edges = surface.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    _, index, counts = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True, return_counts=True)
+    balance = np.bincount(index.reshape(-1), weights=np.where(edges[:, 0] < edges[:, 1], 1.0, -1.0))
+    return float((np.abs(balance) > 1.0).sum() / len(counts))
 
 
 def _welded(points: FloatArray, faces: IntArray) -> Surface:

@@ -22,6 +22,8 @@ from coreg.io.files import existing_file, replaced_file, unusable
 from coreg.volume import Volume
 
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+# Data types by their code in a NIfTI header.
+_NIFTI_FLOATS = {16: "f4", 64: "f8"}
 _EXPECTED = "an image in NIfTI, NRRD or MetaImage format (.nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd)"
 
 
@@ -65,6 +67,8 @@ def read_label(path: Path) -> Volume:
     """
     volume = read_volume(path)
     values = volume.values
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        _check_nifti_finite(path)
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         index = np.argwhere(~np.isfinite(values))[0]
         found = f"{values[tuple(index)]} at slice {index[0]}, row {index[1]}, column {index[2]}"
@@ -220,6 +224,27 @@ def _check_nifti(path: Path) -> None:
         raise unusable(
             path, "length", found=found, expected=f"{size} bytes for {shape} voxels; is it cut off?"
         )
+
+
+def _check_nifti_finite(path: Path) -> None:
+    """Look for NaN in the file itself, since ITK reads those of a NIfTI file as 0."""
+    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        header = file.read(540)
+        order = "<" if struct.unpack("<i", header[:4])[0] in {348, 540} else ">"
+        old = struct.unpack(f"{order}i", header[:4])[0] == 348
+        code = struct.unpack_from(f"{order}h", header, 70 if old else 12)[0]
+        offset = int(struct.unpack_from(f"{order}f" if old else f"{order}q", header, 108 if old else 168)[0])
+        if code not in _NIFTI_FLOATS:
+            return
+        dtype, first = np.dtype(f"{order}{_NIFTI_FLOATS[code]}"), 0
+        file.seek(offset)
+        while block := file.read(1 << 20):
+            values = np.frombuffer(block, dtype, len(block) // dtype.itemsize)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                found = f"{values[bad[0]]} at voxel {first + bad[0]} of the file"
+                raise unusable(path, "voxels", found=found, expected="a label image without NaN")
+            first += len(values)
 
 
 def _nifti_fields(path: Path, header: bytes) -> tuple[list[int], int]:
