@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -17,7 +17,15 @@ from coreg.registration.observations import Observations
 from coreg.registration.path_model import FUNCTIONS, poses, slope_operator
 from coreg.registration.scene import Scene
 from coreg.registration.search import FINE, Candidates, wrapped
-from coreg.registration.trust import FrameEvidence, Whole, arc_length_sd, frame_reasons, judge, rotation_sd
+from coreg.registration.trust import (
+    DIFFERENT_MM,
+    FrameEvidence,
+    Whole,
+    arc_length_sd,
+    frame_reasons,
+    judge,
+    rotation_sd,
+)
 from coreg.registration.vessel import sample
 from coreg.result import Hypothesis, Registration
 
@@ -30,9 +38,9 @@ def rigid_outcome(scene: Scene, start: Start) -> Registration:
     functions = _rigid_functions(start, scene.seen, _depth(pullback))
     residual = _residual_mm(scene, functions, start.log_scale)
     path, _ = _judged_path(scene, functions, residual, np.zeros(len(pullback)), np.zeros(len(pullback)))
-    hypothesis = Hypothesis(
-        float(functions[0, -1]), float(np.degrees(wrapped(start.rotation_rad))), start.stretch, start.cost
-    )
+    placed = _unjudged_path(scene, functions)
+    turn = float(np.degrees(np.angle(np.exp(1j * placed.rotation_rad).mean())))
+    hypothesis = Hypothesis(float(placed.arc_length_mm[-1]), turn, start.stretch, start.cost)
     return Registration(
         path=path,
         rigid_path=path,
@@ -71,11 +79,11 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     turn_sd[seen.row] = rotation_sd(scene.vessel, seen, functions[:, seen.row])
     path, reason = _judged_path(scene, functions, residual, arc_sd, turn_sd)
     rigid_functions = _rigid_functions(rigid, seen, depth)
-    rigid_path = _path(scene, rigid_functions, np.ones(len(pullback), dtype=bool), ("",) * len(pullback))
+    rigid_path = _unjudged_path(scene, rigid_functions)
 
-    whole = _whole(scene, stages, functions, residual, reason)
+    hypotheses = _hypotheses(scene, middle)
+    whole = replace(_whole(scene, stages, functions, residual, reason), runner_up=_runner_up(hypotheses))
     verdict, reasons = judge(whole)
-    hypotheses = _hypotheses(scene, middle) + _hypotheses(scene, mirrored, mirrored=True)[:1]
     return Registration(
         path=path,
         rigid_path=rigid_path,
@@ -84,7 +92,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
         reasons=reasons,
         radius_scale=float(np.exp(log_scale)),
         margin=whole.margin,
-        hypotheses=tuple(hypotheses),
+        hypotheses=tuple(hypotheses + _hypotheses(scene, mirrored, mirrored=True)[:1]),
         costs={name: float(stage.cost[0]) for name, stage in stages.items() if len(stage.cost)},
         residual_mm=residual,
         settings={**asdict(scene.settings), "method": "nonrigid"},
@@ -119,6 +127,7 @@ def _whole(
         stretch=float(line[0]),
         twist_deg_per_mm=float(np.degrees(line[1])),
         radius_scale=float(np.exp(stages["fine"].log_scale[0])),
+        differing_share=float((residual_mm[counted] > DIFFERENT_MM).mean()) if counted.any() else 1.0,
     )
 
 
@@ -202,15 +211,30 @@ def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> Float
 
 
 def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False) -> list[Hypothesis]:
-    depth = scene.seen.depth_mm
+    depth = _depth(scene.case.pullback)
     found = []
     for functions, cost in zip(candidates.functions_at(depth), candidates.cost, strict=True):
-        turn = float(np.angle(np.exp(1j * functions[1]).mean()))
+        path = _unjudged_path(scene, functions)
+        turn = float(np.degrees(np.angle(np.exp(1j * path.rotation_rad).mean())))
         stretch = float(np.polyfit(depth, functions[0], 1)[0])
-        found.append(
-            Hypothesis(float(functions[0, -1]), float(np.degrees(turn)), stretch, float(cost), mirrored)
-        )
+        found.append(Hypothesis(float(path.arc_length_mm[-1]), turn, stretch, float(cost), mirrored))
     return found
+
+
+def _unjudged_path(scene: Scene, functions: FloatArray) -> VirtualCatheterPath:
+    count = functions.shape[1]
+    return _path(scene, functions, np.ones(count, dtype=bool), ("",) * count)
+
+
+def _runner_up(hypotheses: list[Hypothesis]) -> str:
+    """Say how the second placement differs from the first."""
+    if len(hypotheses) < 2:
+        return ""
+    first, second = hypotheses[:2]
+    turn = abs(float(np.degrees(wrapped(np.radians(second.rotation_deg - first.rotation_deg)))))
+    shift = second.arc_length_mm - first.arc_length_mm
+    way = "distal" if shift >= 0.0 else "proximal"
+    return f"turned by {turn:.0f} degrees and {abs(shift):.1f} mm further {way}"
 
 
 def _provenance(device: torch.device) -> dict[str, str]:

@@ -18,6 +18,7 @@ from coreg.result import Verdict
 FloatArray = npt.NDArray[np.float64]
 
 MISFIT_MM = 0.6
+DIFFERENT_MM = 0.4
 ROUND_RAD = np.radians(25.0)
 NEAR_MM = 4.0
 SHAPE_SD_MM = 0.15
@@ -70,6 +71,10 @@ class Whole:
         Of the image against the vessel, over the whole.
     radius_scale : float
         CCTA over pullback.
+    differing_share : float
+        Of the frames with a say within the vessel, those whose lumens are `DIFFERENT_MM` apart or more.
+    runner_up : str
+        How the second placement differs from the winner.
     """
 
     margin: float
@@ -81,6 +86,8 @@ class Whole:
     stretch: float
     twist_deg_per_mm: float
     radius_scale: float
+    differing_share: float = 0.0
+    runner_up: str = ""
 
 
 def arc_length_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) -> FloatArray:
@@ -201,9 +208,14 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
             "confirm the viewing direction."
         )
     if whole.margin < 0.1:
-        review.append(f"Another placement fits nearly as well ({whole.margin:+.0%} in cost).")
+        which = f": {whole.runner_up}" if whole.runner_up else ""
+        review.append(f"Another placement fits nearly as well ({whole.margin:+.0%} in cost){which}.")
     if whole.median_residual_mm > 0.35:
         review.append(f"The lumens differ by {whole.median_residual_mm:.2f} mm in the median frame.")
+    elif whole.differing_share > 0.1:
+        review.append(
+            f"In {whole.differing_share:.0%} of the frames the lumens are {DIFFERENT_MM:g} mm apart or more."
+        )
     if whole.inside_share < 0.7:
         review.append(f"Only {whole.inside_share:.0%} of the outlined frames lie in the CCTA's vessel.")
     if whole.trusted_share < 0.7:

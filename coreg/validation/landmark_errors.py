@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from coreg.landmarks import Landmark
 
 FloatArray = npt.NDArray[np.float64]
 REACH_MM = 8.0
+BEYOND_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -72,31 +74,38 @@ def landmark_errors(path: VirtualCatheterPath, landmarks: Sequence[Landmark]) ->
     return tuple(_error(path, each) for each in landmarks if each.paired)
 
 
+class _Meeting(NamedTuple):
+    """Where a path's planes meet a point."""
+
+    frame: float
+    position_mm: float
+    origin_mm: FloatArray
+    axes: FloatArray
+    reason: str
+
+
 def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
     assert landmark.frame is not None  # noqa: S101 - `paired` says so
     assert landmark.world_mm is not None  # noqa: S101
-    expected = float(path.rows_of(np.array([landmark.frame]))[0])
-    found, reason = _row_through(path, landmark.world_mm)
-    if not reason and not np.isfinite(path.poses_at(np.array([expected]))[0]).all():
+    expected = path.rows_of(np.array([landmark.frame]))
+    met = _meeting(path, landmark.world_mm)
+    reason = met.reason
+    if not reason and not np.isfinite(path.poses_at(expected)[0]).all():
         reason = f"frame {landmark.frame:g} has no pose"
-    origin, axes = path.poses_at(np.array([found]))
-    x, y = ((landmark.world_mm - origin[0]) @ axes[0])[:2]
-    frames = path.frame_at(np.array([expected, found]))
-    positions = path.position_at(np.array([expected, found]))
+    x, y = ((landmark.world_mm - met.origin_mm) @ met.axes)[:2]
     distance_mm = float(np.hypot(x, y)) if landmark.radius_mm is None else landmark.radius_mm
     turn, error_3d_mm = float("nan"), float("nan")
     if landmark.angle_rad is not None:
         turn = _wrapped(float(np.arctan2(y, x)) - landmark.angle_rad)
         ray = distance_mm * np.array([[np.cos(landmark.angle_rad), np.sin(landmark.angle_rad)]])
-        carried = path.to_world(np.array([expected]), ray)[0]
-        error_3d_mm = float(np.linalg.norm(carried - landmark.world_mm))
+        error_3d_mm = float(np.linalg.norm(path.to_world(expected, ray)[0] - landmark.world_mm))
     return LandmarkError(
         landmark.id,
         landmark.kind,
         landmark.frame,
-        float(frames[1]),
-        float(frames[1] - landmark.frame),
-        float(positions[1] - positions[0]),
+        met.frame,
+        met.frame - landmark.frame,
+        met.position_mm - float(path.position_at(expected)[0]),
         float(np.degrees(turn)),
         turn * distance_mm,
         error_3d_mm,
@@ -104,18 +113,47 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
     )
 
 
-def _row_through(path: VirtualCatheterPath, point_mm: FloatArray) -> tuple[float, str]:
-    """Fractional row whose plane passes through a point: the middle one of repeated passes."""
+def _meeting(path: VirtualCatheterPath, point_mm: FloatArray) -> _Meeting:
+    """Find the plane through a point: the middle one of repeated passes, else one just beyond the ends."""
     crossings = path.crossings(point_mm)
     origin, axes = path.poses_at(crossings)
     local = np.einsum("mij,mi->mj", axes, point_mm - origin)
     distance = np.linalg.norm(local[:, :2], axis=1)
-    if not len(crossings) or distance.min() > REACH_MM:
-        return float("nan"), f"no frame's plane passes within {REACH_MM:g} mm of it"
-    # Passes of the same place by a catheter that runs to and fro are near each other; a bent
-    # vessel's other limb is not.
-    passes = crossings[distance <= distance.min() + 1.0]
-    return float(np.median(passes)), ""
+    if len(crossings) and distance.min() <= REACH_MM:
+        # Passes of the same place by a catheter that runs to and fro are near each other; a bent
+        # vessel's other limb is not.
+        row = np.array([np.median(crossings[distance <= distance.min() + 1.0])])
+        (origin,), (axes,) = path.poses_at(row)
+        return _Meeting(float(path.frame_at(row)[0]), float(path.position_at(row)[0]), origin, axes, "")
+    rows = np.flatnonzero(path.posed)
+    if len(rows) >= 2:
+        for end, inner in ((rows[0], rows[min(5, len(rows) - 1)]), (rows[-1], rows[max(-6, -len(rows))])):
+            met = _beyond(path, point_mm, end, inner)
+            if met is not None:
+                return met
+    nowhere = f"no frame's plane passes within {REACH_MM:g} mm of it"
+    return _Meeting(np.nan, np.nan, np.full(3, np.nan), np.full((3, 3), np.nan), nowhere)
+
+
+def _beyond(path: VirtualCatheterPath, point_mm: FloatArray, end: int, inner: int) -> _Meeting | None:
+    """Continue a path straight past one of its ends to the plane through a point, if that is close."""
+    (origin,), (axes,) = path.poses_at(np.array([float(end)]))
+    step = origin - path.origin_mm[inner]
+    speed_mm = float(step @ axes[:, 2])
+    height_mm = float((point_mm - origin) @ axes[:, 2])
+    if speed_mm * height_mm <= 0.0 or abs(height_mm) > BEYOND_MM:
+        return None
+    share = height_mm / speed_mm
+    origin = origin + share * step
+    if np.linalg.norm(point_mm - origin) > REACH_MM:
+        return None
+    return _Meeting(
+        float(path.frame[end] + share * (path.frame[end] - path.frame[inner])),
+        float(path.position_mm[end] + share * (path.position_mm[end] - path.position_mm[inner])),
+        origin,
+        axes,
+        f"{abs(height_mm):.1f} mm beyond the placed frames: the path was continued straight",
+    )
 
 
 def _wrapped(angle_rad: float) -> float:

@@ -128,3 +128,23 @@ def test_landmarks_with_one_half_are_left_out(straight_path):
     whole = seen_in(path, row=40, angle_deg=0.0)
     halves = [Landmark("A", frame=3.0), Landmark("B", world_mm=np.zeros(3))]
     assert [each.id for each in landmark_errors(path, [*halves, whole])] == ["B1"]
+
+
+def test_a_landmark_just_beyond_the_frames_is_measured_on_the_path_continued(straight_path):
+    truth = straight_path(Z_MM)
+    mark = seen_in(truth, row=100, angle_deg=30.0)
+    found = straight_path(Z_MM - 1.0)
+    (error,) = landmark_errors(found, [mark])
+    # The landmark's plane now lies 1 mm, five frames, past the most distal frame.
+    assert error.error_frames == pytest.approx(-5.0)
+    assert error.error_mm == pytest.approx(-1.0)
+    assert error.error_deg == pytest.approx(0.0, abs=1e-9)
+    assert error.error_3d_mm == pytest.approx(1.0)
+    assert "1.0 mm beyond the placed frames" in error.reason
+
+
+def test_a_landmark_far_beyond_the_frames_is_not_measured(straight_path):
+    truth = straight_path(Z_MM)
+    (error,) = landmark_errors(straight_path(Z_MM - 4.0), [seen_in(truth, row=100, angle_deg=30.0)])
+    assert np.isnan(error.error_frames)
+    assert "no frame's plane" in error.reason
