@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from coreg.cli.register import register
 from coreg.cli.validate import validate
 from coreg.errors import InputError, RegistrationError
 
-BUG, BAD_INPUT, NOT_REGISTERED, INTERRUPTED = 1, 3, 4, 130
+BUG, BAD_INPUT, NOT_REGISTERED, INTERRUPTED, TERMINATED = 1, 3, 4, 130, 143
 
 
 class Commands(TyperGroup):
@@ -75,6 +76,8 @@ def _options(
 
 def main() -> None:
     """Run the command line and leave with the contract's exit status."""
+    # A scheduler that ends a job asks first; leaving by an exception removes what is half-written.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(TERMINATED))
     sys.exit(status_of(app))
 
 

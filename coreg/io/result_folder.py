@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from coreg.io.files import unusable
 from coreg.io.registration_json import case_id_of
 
 REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -57,8 +59,13 @@ def replaced_folder(
             raise unusable(
                 out, "--out", found=error.strerror, expected="a folder that can be written"
             ) from error
-        yield temporary
-        _take_place(temporary, target)
+        try:
+            yield temporary
+            _take_place(temporary, target)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise unusable(out, "--out", found=error.strerror, expected="room for the result") from error
         made = None
     finally:
         if temporary is not None:

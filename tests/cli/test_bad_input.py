@@ -507,6 +507,48 @@ def test_an_out_where_no_folder_can_be_is_status_2(refused, tmp_path):
     assert "--out" in refused(2, out=tmp_path / ("a" * 300))
 
 
+@pytest.mark.slow
+def test_a_run_that_a_scheduler_ends_leaves_nothing(spoiled, tmp_path):
+    before = set(tmp_path.rglob("*"))
+    with started(spoiled, tmp_path / "new" / "out") as run:
+        wait_for(run, "coarse paths")
+        run.send_signal(signal.SIGTERM)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert "Traceback" not in err
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_leaves_nothing(spoiled, tmp_path):
+    import resource
+
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    before = set(tmp_path.rglob("*"))
+    with started(spoiled, tmp_path / "new" / "out", preexec_fn=small_files) as run:
+        _, err = run.communicate(timeout=100)
+    assert run.returncode == 3
+    assert "--out: found File too large, expected room for the result" in err
+    assert set(tmp_path.rglob("*")) == before
+
+
+def started(spoiled, out, **options):
+    command = [sys.executable, "-c", "from coreg.cli.main import main; main()"]
+    command += ["register", str(spoiled.folder), "--out", str(out)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+
+
+def wait_for(run, stage):
+    """Read progress until a stage has begun."""
+    for line in run.stderr:
+        if stage in line:
+            break
+    time.sleep(0.1)
+
+
 @pytest.mark.parametrize(
     "stage",
     [
@@ -517,14 +559,9 @@ def test_an_out_where_no_folder_can_be_is_status_2(refused, tmp_path):
 )
 def test_an_interrupted_run_is_status_130_and_leaves_nothing(spoiled, tmp_path, stage):
     out = tmp_path / "new" / "out"
-    command = [sys.executable, "-c", "from coreg.cli.main import main; main()"]
-    command += ["register", str(spoiled.folder), "--out", str(out)]
     before = set(tmp_path.rglob("*"))
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        for line in run.stderr:
-            if stage in line:
-                break
-        time.sleep(0.1)
+    with started(spoiled, out) as run:
+        wait_for(run, stage)
         run.send_signal(signal.SIGINT)
         said, err = run.communicate(timeout=60)
     assert run.returncode == 130
