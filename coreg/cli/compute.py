@@ -124,7 +124,7 @@ def register_case(
                 method=wanted.method,
                 device=wanted.device,
                 threads=wanted.threads or 1,
-            progress=part_of(progress, 0.1, 0.8),
+                progress=part_of(progress, 0.1, 0.8),
             )
         provenance = _provenance(registration.provenance, case_file.path, inputs)
         registration = dataclasses.replace(registration, provenance=provenance)

@@ -199,8 +199,9 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
     review = []
     if whole.mirror_margin < 0.0:
         review.append(
-            "The mirror image fits better than the view that the case states: check pullback.view, or "
-            "whether the images were flipped on export."
+            "The mirror image fits better than the view that the case states: check pullback.view and "
+            "whether the images were flipped on export; check also pullback.first_frame, and that the "
+            "centerline runs from ostium to distal end."
         )
     elif whole.mirror_margin < 0.1:
         review.append(
