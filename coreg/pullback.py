@@ -106,3 +106,7 @@ class Pullback:
             return {k: v * np.array([1.0, -1.0]) for k, v in contours.items()}
 
         return replace(self, lumen=flip(self.lumen), eem=flip(self.eem))
+
+    def reversed(self) -> Pullback:
+        """Return the pullback as if it had been acquired from its other end."""
+        return replace(self, position_mm=self.position_mm.max() - self.position_mm)

@@ -101,3 +101,12 @@ def test_arrays_are_copies_and_read_only():
     for array in (pullback.frame, pullback.position_mm, pullback.lumen[0]):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+def test_reversed_runs_from_the_other_end():
+    square = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    pullback = Pullback(np.arange(3), np.array([0.0, 0.3, 1.0]), {0: square})
+    turned = pullback.reversed()
+    np.testing.assert_array_equal(turned.frame, pullback.frame[::-1])
+    np.testing.assert_allclose(turned.position_mm, [1.0, 0.7, 0.0])
+    np.testing.assert_array_equal(turned.lumen[0], pullback.lumen[0])

@@ -58,9 +58,7 @@ class Observations:
         return np.median(self.profile_mm, axis=1)
 
 
-def observe(
-    pullback: Pullback, *, points: int, correlation_mm2: float, mirrored: bool = False
-) -> Observations:
+def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Observations:
     """Gather the contours of the frames that may drive a registration.
 
     Parameters
@@ -71,14 +69,11 @@ def observe(
         Points along each contour.
     correlation_mm2 : float
         Area of wall over which errors are one and the same.
-    mirrored : bool
-        Look from the other side than the pullback says.
     """
     has_say = [int(f) in pullback.lumen and int(f) not in pullback.excluded for f in pullback.frame]
     row = np.flatnonzero(has_say)
-    flip = -1.0 if (pullback.view == "looking-proximal") != mirrored else 1.0
     contours = [pullback.lumen[int(pullback.frame[i])] for i in row]
-    if flip < 0:
+    if pullback.view == "looking-proximal":
         contours = [(c * np.array([1.0, -1.0]))[::-1] for c in contours]
     centres = np.array([_middle(c) for c in contours]).reshape(-1, 2)
     profile = np.array(

@@ -31,6 +31,8 @@ from coreg.result import Hypothesis, Registration
 
 FloatArray = npt.NDArray[np.float64]
 
+DOUBT = 0.25
+
 
 def rigid_outcome(scene: Scene, start: Start) -> Registration:
     """Make a registration of a rigid placement."""
@@ -109,8 +111,9 @@ def _whole(
 ) -> Whole:
     pullback, seen, depth = scene.case.pullback, scene.seen, _depth(scene.case.pullback)
     middle, mirrored = stages["middle"], stages["mirrored"]
-    margin = float(middle.cost[1] / middle.cost[0] - 1.0) if len(middle.cost) > 1 else float("inf")
-    mirror_margin = float(mirrored.cost[0] / middle.cost[0] - 1.0) if len(mirrored.cost) else float("inf")
+    best = middle.cost[0]
+    margin = float(middle.cost[1] / best - 1.0) if len(middle.cost) > 1 else float("inf")
+    mirror_margin = _margin(mirrored, best)
     inside = (functions[0] >= scene.tensors.first_mm) & (functions[0] <= scene.tensors.last_mm)
     has_say = np.isin(np.arange(len(pullback)), seen.row)
     counted = inside & has_say
@@ -118,6 +121,8 @@ def _whole(
     return Whole(
         margin=margin,
         mirror_margin=mirror_margin,
+        backward_margin=_margin(stages.get("backward"), best),
+        swapped_margin=_margin(stages.get("swapped"), best),
         median_residual_mm=float(np.median(residual_mm[counted])) if counted.any() else np.inf,
         inside_share=float(inside[has_say].mean()),
         trusted_share=float(np.mean([reason[i] == "" for i in np.flatnonzero(counted)]))
@@ -129,6 +134,16 @@ def _whole(
         radius_scale=float(np.exp(stages["fine"].log_scale[0])),
         differing_share=float((residual_mm[counted] > DIFFERENT_MM).mean()) if counted.any() else 1.0,
     )
+
+
+def doubtful(found: Candidates, mirrored: Candidates) -> bool:
+    """Whether the fit is so poor or so little distinct that the frames' order should be questioned too."""
+    return bool(_margin(mirrored, found.cost[0]) < DOUBT or found.cost[0] > found.model.null)
+
+
+def _margin(other: Candidates | None, cost: float) -> float:
+    """Cost of the best of other candidates over a cost, minus 1."""
+    return float(other.cost[0] / cost - 1.0) if other is not None and len(other.cost) else float("inf")
 
 
 def _rigid_functions(start: Start, seen: Observations, depth_mm: FloatArray) -> FloatArray:

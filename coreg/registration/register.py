@@ -11,9 +11,10 @@ import torch
 
 from coreg.case import Case
 from coreg.errors import RegistrationError
+from coreg.pullback import Pullback
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
 from coreg.registration.observations import observe
-from coreg.registration.outcome import nonrigid_outcome, rigid_outcome
+from coreg.registration.outcome import doubtful, nonrigid_outcome, rigid_outcome
 from coreg.registration.scene import POINTS, Scene, prepare_scene
 from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, from_starts, on_level, with_flips
 from coreg.result import Registration
@@ -92,11 +93,15 @@ def _registered(
     coarse = from_starts(scene.tensors, scene.seen, settings, with_flips(starts), COARSE)
     middle = on_level(coarse, scene.tensors, scene.seen, settings, MIDDLE)
     tell("mirror image", 0.6)
-    mirrored = _mirrored(scene)
+    mirrored = _otherwise(scene, case.pullback.mirrored())
     tell("fine path", 0.75)
     fine = on_level(middle, scene.tensors, scene.seen, settings, FINE)
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}
+    if doubtful(middle, mirrored):
+        tell("reverse order", 0.97)
+        stages["backward"] = _otherwise(scene, case.pullback.reversed())
+        stages["swapped"] = _otherwise(scene, case.pullback.reversed().mirrored())
     return nonrigid_outcome(scene, rigid, stages)
 
 
@@ -140,12 +145,10 @@ def _stretches(scene: Scene) -> tuple[float, ...]:
     return MANUAL_STRETCHES if scene.case.pullback.acquisition == "manual" else STRETCHES
 
 
-def _mirrored(scene: Scene) -> Candidates:
-    """Refine the mirror image as far as the hypotheses are compared."""
+def _otherwise(scene: Scene, pullback: Pullback) -> Candidates:
+    """Refine what the pullback would be under another convention, as far as hypotheses are compared."""
     settings = scene.settings
-    seen = observe(
-        scene.case.pullback, points=POINTS, correlation_mm2=settings.correlation_mm2, mirrored=True
-    )
+    seen = observe(pullback, points=POINTS, correlation_mm2=settings.correlation_mm2)
     starts = find_starts(
         scene.vessel,
         seen,

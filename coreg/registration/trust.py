@@ -71,6 +71,9 @@ class Whole:
         Of the image against the vessel, over the whole.
     radius_scale : float
         CCTA over pullback.
+    backward_margin, swapped_margin : float
+        The same of the frames in reverse order, and of a centerline that runs the wrong way; infinite
+        where there was no reason to try.
     differing_share : float
         Of the frames with a say within the vessel, those whose lumens are `DIFFERENT_MM` apart or more.
     runner_up : str
@@ -86,6 +89,8 @@ class Whole:
     stretch: float
     twist_deg_per_mm: float
     radius_scale: float
+    backward_margin: float = float("inf")
+    swapped_margin: float = float("inf")
     differing_share: float = 0.0
     runner_up: str = ""
 
@@ -197,11 +202,18 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
     if failed:
         return "failed", tuple(failed)
     review = []
-    if whole.mirror_margin < 0.0:
+    otherwise = min(whole.mirror_margin, whole.backward_margin, whole.swapped_margin)
+    if otherwise < 0.0 and otherwise == whole.backward_margin:
+        review.append("The frames fit better in reverse order: check pullback.first_frame and the positions.")
+    elif otherwise < 0.0 and otherwise == whole.swapped_margin:
         review.append(
-            "The mirror image fits better than the view that the case states: check pullback.view and "
-            "whether the images were flipped on export; check also pullback.first_frame, and that the "
-            "centerline runs from ostium to distal end."
+            "The pullback fits better with the vessel the other way round: check that the centerline runs "
+            "from ostium to distal end, and that ccta.ostium and ccta.distal are not swapped."
+        )
+    elif whole.mirror_margin < 0.0:
+        review.append(
+            "The mirror image fits better than the view that the case states: check pullback.view, and "
+            "whether the images were flipped on export."
         )
     elif whole.mirror_margin < 0.1:
         review.append(

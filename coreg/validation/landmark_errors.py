@@ -90,7 +90,10 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
     expected = path.rows_of(np.array([landmark.frame]))
     met = _meeting(path, landmark.world_mm)
     reason = met.reason
-    if not reason and not np.isfinite(path.poses_at(expected)[0]).all():
+    known = bool(np.isfinite(expected[0]))
+    if not known:
+        reason = f"frame {landmark.frame:g} is not in the pullback"
+    elif not reason and not np.isfinite(path.poses_at(expected)[0]).all():
         reason = f"frame {landmark.frame:g} has no pose"
     x, y = ((landmark.world_mm - met.origin_mm) @ met.axes)[:2]
     distance_mm = float(np.hypot(x, y)) if landmark.radius_mm is None else landmark.radius_mm
@@ -104,7 +107,7 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
         landmark.kind,
         landmark.frame,
         met.frame,
-        met.frame - landmark.frame,
+        met.frame - landmark.frame if known else float("nan"),
         met.position_mm - float(path.position_at(expected)[0]),
         float(np.degrees(turn)),
         turn * distance_mm,

@@ -110,6 +110,24 @@ def moved_case(case, turn, shift_mm):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SLOW_SEEDS)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda images: images.mirrored(), "mirror image fits better"),
+        (lambda images: images.reversed(), "reverse order: check pullback.first_frame"),
+        (lambda images: images.reversed().mirrored(), "vessel the other way round"),
+    ],
+    ids=["view", "first_frame", "centerline"],
+)
+def test_a_wrong_convention_is_named(seed, change, words):
+    case = patient(seed).case
+    result = register(replace(case, pullback=change(case.pullback)), device="cpu")
+    assert result.verdict != "good"
+    assert words in result.reasons[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_moving_the_whole_scene_moves_the_result_with_it(seed):
     case, result = patient(seed).case, registered(seed)
     turn = Rotation.from_rotvec([0.7, -1.1, 2.0]).as_matrix()

@@ -148,3 +148,11 @@ def test_a_landmark_far_beyond_the_frames_is_not_measured(straight_path):
     (error,) = landmark_errors(straight_path(Z_MM - 4.0), [seen_in(truth, row=100, angle_deg=30.0)])
     assert np.isnan(error.error_frames)
     assert "no frame's plane" in error.reason
+
+
+def test_an_annotated_frame_that_the_pullback_does_not_have_is_named(straight_path):
+    truth = straight_path(Z_MM)
+    (error,) = landmark_errors(truth, [seen_in(truth, row=40, angle_deg=30.0, frame=100000.0)])
+    assert np.isnan(error.error_frames)
+    assert np.isnan(error.error_mm)
+    assert error.reason == "frame 100000 is not in the pullback"
