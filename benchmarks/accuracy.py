@@ -1,7 +1,7 @@
 """Accuracy and speed on synthetic patients with exact truth, and what can be said of the real one.
 
     python benchmarks/accuracy.py            # the held-out cohort, OCT and gated IVUS, and the real patient
-    python benchmarks/accuracy.py --seeds 0-19 --modality OCT --out /tmp/dev   # while developing
+    python benchmarks/accuracy.py --seeds 0-19 --modality OCT --out dev   # while developing
 
 Writes a row per case and method to ``cases-<modality>.csv`` and the tables to ``README.md``.
 """
