@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from coreg.volume import Volume

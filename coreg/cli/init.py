@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coreg.cli.describe import Described
 
 Found = Mapping[str, tuple[Path, "Described"]]
+Required = Callable[[str, str, str], str]
 
 
 def init(
@@ -111,11 +112,10 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
     return "\n".join(parts) + "\n", missing
 
 
-def _clicks(found: Found, required: object) -> Sequence[str]:
+def _clicks(found: Found, required: Required) -> Sequence[str]:
     line = found.get("ccta.centerline")
     if line is not None and line[1].data["lines"] == 1:
         return ["# ostium = [0.0, 0.0, 0.0]   # else arc length counts from the centerline's first point"]
-    assert callable(required)  # noqa: S101
     why = "there is no centerline" if line is None else "the centerline has several lines"
     return [
         required("ccta.ostium", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's mouth, as {why}"),
@@ -123,8 +123,7 @@ def _clicks(found: Found, required: object) -> Sequence[str]:
     ]
 
 
-def _pullback(found: Found, required: object) -> list[str]:
-    assert callable(required)  # noqa: S101
+def _pullback(found: Found, required: Required) -> list[str]:
     lumen = found.get("pullback.lumen")
     lines = []
     if lumen is None:

@@ -89,7 +89,7 @@ def status_of(run: Callable[[], object]) -> int:
         return _failure(BAD_INPUT, str(error))
     except RegistrationError as error:
         return _failure(NOT_REGISTERED, str(error))
-    except Exception as error:
+    except Exception as error:  # the contract's status 1: no user sees a traceback unasked
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0]

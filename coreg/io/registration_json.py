@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -103,7 +104,7 @@ def read_registration(folder: Path) -> Registration:
         radius_scale=content.number("radius_scale"),
         margin=content.number("margin"),
         hypotheses=tuple(
-            _built(path, f"hypotheses[{i}]", lambda each=each: _read_hypothesis(path, each))  # type: ignore[misc]
+            _built(path, f"hypotheses[{i}]", partial(_read_hypothesis, path, each))
             for i, each in enumerate(content.items("hypotheses"))
         ),
         costs={name: content.inner("costs").number(name) for name in content.mapping("costs")},

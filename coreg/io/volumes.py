@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from coreg.io.files import existing_file, replaced_file, unusable
 from coreg.volume import Volume

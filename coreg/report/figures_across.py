@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from coreg.report.style import AFTER, BEFORE, LANDMARK, PULLBACK, WIDTH_IN
+from coreg.report.style import AFTER, BEFORE, LANDMARK, PULLBACK, WIDTH_IN, landmark_handle
 
 FloatArray = npt.NDArray[np.float64]
 COLUMNS = 5
@@ -117,15 +117,5 @@ def _legend(sections: Sequence[Section]) -> list[Line2D]:
     if any(each.annotated_rad is not None for each in sections):
         handles.append(Line2D([], [], color=LANDMARK, label="annotated direction"))
     if any(each.landmark_mm is not None for each in sections):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=LANDMARK,
-                marker="D",
-                markeredgecolor="black",
-                linestyle="",
-                label="CCTA landmark",
-            )
-        )
+        handles.append(landmark_handle())
     return handles

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from coreg.report.style import AFTER, DOUBT, LANDMARK, WIDTH_IN
+from coreg.report.style import AFTER, DOUBT, LANDMARK, WIDTH_IN, landmark_handle
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -191,15 +191,5 @@ def _legend(with_landmarks: bool, with_doubt: bool) -> list[Line2D]:
     if with_doubt:
         handles.append(Line2D([], [], color=DOUBT, linewidth=2.2, label="catheter path, not reliable"))
     if with_landmarks:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=LANDMARK,
-                marker="D",
-                markeredgecolor="black",
-                linestyle="",
-                label="CCTA landmark",
-            )
-        )
+        handles.append(landmark_handle())
     return handles

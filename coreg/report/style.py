@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -124,3 +125,10 @@ def cell_edges(position_mm: FloatArray) -> FloatArray:
     middle = 0.5 * (position_mm[1:] + position_mm[:-1])
     first, last = 1.5 * position_mm[0] - 0.5 * position_mm[1], 1.5 * position_mm[-1] - 0.5 * position_mm[-2]
     return np.concatenate([[first], middle, [last]])
+
+
+def landmark_handle() -> Line2D:
+    """Return the legend entry of a landmark picked in the CCTA."""
+    return Line2D(
+        [], [], color=LANDMARK, marker="D", markeredgecolor="black", linestyle="", label="CCTA landmark"
+    )

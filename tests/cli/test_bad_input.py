@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 LABEL, LINE, CONTOURS, LANDMARKS = "ccta_lumen.nii.gz", "centerline.csv", "contours.csv", "landmarks.csv"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(600)

@@ -256,7 +256,7 @@ def test_a_centerline_elsewhere_is_refused(case_folder, line, match):
 
 
 def test_a_centerline_in_ras_is_recognised(case_folder):
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     image = sitk.ReadImage(str(case_folder.path / "lumen.nii.gz"))
     image.SetOrigin((60.0, -80.0, 0.0))
@@ -268,7 +268,7 @@ def test_a_centerline_in_ras_is_recognised(case_folder):
 
 
 def test_an_absurd_voxel_is_refused(case_folder):
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     image = sitk.ReadImage(str(case_folder.path / "lumen.nii.gz"))
     image.SetSpacing((0.0005, 0.0005, 0.0005))

@@ -3,7 +3,7 @@ import struct
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from coreg.errors import InputError
