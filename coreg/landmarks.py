@@ -68,6 +68,8 @@ class SideBranch:
         In the stored image (pullback).
     probability : float
         How likely it is one.
+    direction : (3,) array or None
+        Unit vector in which it leaves the main vessel, LPS (CCTA).
     """
 
     id: str
@@ -79,3 +81,4 @@ class SideBranch:
     last_frame: float | None = None
     angle_rad: float | None = None
     probability: float = 1.0
+    direction: FloatArray | None = None
