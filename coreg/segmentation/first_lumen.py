@@ -1,0 +1,141 @@
+"""A rough lumen along a line: where each ray leaves the blood, and what calcium hides of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solveh_banded
+from scipy.ndimage import gaussian_filter1d, median_filter
+
+from coreg.segmentation.rays import RAY_STEP_MM, Rays
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+WALL_HU = 70.0
+# Calcium is denser than the blood beside it by more than noise and beam hardening make.
+CALCIUM_ABOVE_HU = 160.0
+CENTRE_MM = 0.7
+LEVEL_LENGTH_MM = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cleared:
+    """Rays without their calcium.
+
+    Attributes
+    ----------
+    rays : Rays
+        Calcium and what lies behind it are replaced by wall.
+    weights : (N, A, K) array
+        Low where that was done.
+    calcium_mm : (N, A) array
+        Thickness of the calcium along the ray.
+    """
+
+    rays: Rays
+    weights: FloatArray
+    calcium_mm: FloatArray
+
+
+def blood_level(rays: Rays, first_hu: float) -> FloatArray:
+    """Brightness (N,) of the vessel's blood in HU: a smooth line over what its middle shows.
+
+    Narrow stretches are fainter through the scanner's blur alone, so the line follows the brighter
+    sections.
+    """
+    middle = rays.values_hu[:, :, rays.rho_mm < CENTRE_MM].reshape(len(rays.values_hu), -1)
+    blood = np.where(middle < first_hu + CALCIUM_ABOVE_HU, middle, np.nan)
+    known = np.isfinite(blood).mean(axis=1) > 0.3
+    shown = np.full(len(blood), np.nan)
+    shown[known] = np.nanpercentile(blood[known], 75, axis=1)
+    shown = np.interp(np.arange(len(shown)), np.flatnonzero(known), shown[known]) if known.any() else shown
+    if not known.any():
+        return np.full(len(blood), first_hu)
+    return _upper_line(shown, rays.step_mm)
+
+
+def _upper_line(values: FloatArray, step_mm: float) -> FloatArray:
+    """Smooth line that follows the higher values (asymmetric least squares, Eilers 2003)."""
+    count = len(values)
+    stiff = (LEVEL_LENGTH_MM / step_mm) ** 4
+    bands = np.zeros((3, count))
+    for offset in range(3):
+        for i in range(3 - offset):
+            d = (1.0, -2.0, 1.0)
+            bands[offset, i : i + max(count - 2, 0)] += stiff * d[i] * d[i + offset]
+    weight = np.ones(count)
+    line = values
+    for _ in range(8):
+        system = bands.copy()
+        system[0] += weight
+        line = solveh_banded(system, weight * values, lower=True)
+        weight = np.where(values > line, 0.85, 0.15)
+    return line
+
+
+def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
+    """Take calcium out of rays.
+
+    The inner face of calcium lies half way between the blood's brightness and the calcium's peak.
+    A thin deposit looks as thick as the blur; its face is moved to where one of the right
+    thickness would have it.
+    """
+    values = rays.values_hu
+    dense = values > level_hu[:, None, None] + CALCIUM_ABOVE_HU
+    dense &= rays.rho_mm < 4.0
+    hit = dense.any(axis=2)
+    out, weights = values.copy(), np.ones_like(values)
+    thickness = np.zeros(values.shape[:2])
+    for n, a in np.argwhere(hit):
+        first, last, inner, thick = _deposit(values[n, a], dense[n, a], rays.rho_mm, level_hu[n], blur_mm)
+        thickness[n, a] = thick
+        face = int(np.searchsorted(rays.rho_mm, inner))
+        out[n, a, face:] = WALL_HU
+        weights[n, a, max(face - 2, 0) : face + 2] = 0.5
+        weights[n, a, face + 2 :] = 0.15
+        out[n, a, :face] = np.minimum(out[n, a, :face], level_hu[n])
+        del first, last
+    return Cleared(Rays(rays.line, rays.frames, out), weights, thickness)
+
+
+def _deposit(
+    values: FloatArray, dense: BoolArray, rho: FloatArray, level_hu: float, blur_mm: float
+) -> tuple[int, int, float, float]:
+    """First and last sample, inner face in mm and thickness in mm of the first deposit on one ray."""
+    first = int(np.argmax(dense))
+    gone = np.flatnonzero(~dense[first:])
+    last = first + int(gone[0]) - 1 if len(gone) else len(dense) - 1
+    peak_at = first + int(np.argmax(values[first : last + 1]))
+    half = 0.5 * (values[peak_at] + level_hu)
+    inner, outer = peak_at, peak_at
+    while inner > 0 and values[inner - 1] > half:
+        inner -= 1
+    while outer < len(values) - 1 and values[outer + 1] > half:
+        outer += 1
+    width = (outer - inner + 1) * RAY_STEP_MM
+    # Twice the standard deviation, times the square root of 2 ln 2, is the blur's width at half height.
+    thick = float(np.sqrt(max(width**2 - (2.355 * blur_mm) ** 2, (0.3 * width) ** 2)))
+    face = rho[inner] - 0.5 * RAY_STEP_MM + 0.5 * (width - thick)
+    return first, last, float(face), thick
+
+
+def first_radius(rays: Rays, weights: FloatArray, level_hu: FloatArray) -> FloatArray:
+    """Radius (N, A) at which each ray best parts blood from the rest, smooth over its neighbours."""
+    contrast = np.maximum(level_hu - WALL_HU, 60.0)[:, None, None]
+    share = np.clip((rays.values_hu - WALL_HU) / contrast, 0.0, 1.0)
+    inside, outside = weights * (1.0 - share) ** 2, weights * share**2
+    window = round(1.2 / RAY_STEP_MM)
+    within = np.cumsum(inside, axis=2)
+    total = np.concatenate([np.zeros_like(outside[..., :1]), np.cumsum(outside, axis=2)], axis=2)
+    count = outside.shape[2]
+    ahead = np.minimum(np.arange(count) + 1 + window, count)
+    cost = within + total[:, :, ahead] - total[:, :, np.arange(count) + 1]
+    cost = gaussian_filter1d(cost, 0.6 / rays.step_mm, axis=0, mode="nearest")
+    cost = gaussian_filter1d(cost, 1.5, axis=1, mode="wrap")
+    at = np.argmin(cost[:, :, : count - window], axis=2)
+    radius = rays.rho_mm[at] + 0.5 * RAY_STEP_MM
+    padded = np.concatenate([radius[:, -3:], radius, radius[:, :3]], axis=1)
+    return median_filter(padded, size=(3, 5), mode="nearest")[:, 3:-3]

@@ -1,0 +1,94 @@
+"""An image sampled on rays across a vessel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates, spline_filter
+
+from coreg.centerline import Centerline
+from coreg.signed_distance import cropped_volume
+from coreg.volume import Volume
+
+FloatArray = npt.NDArray[np.float64]
+
+ANGLES = 36
+REACH_MM = 5.4
+RAY_STEP_MM = 0.15
+AIR_HU = -1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Rays:
+    """Brightness on rays from the points of a line, in the planes across it.
+
+    Attributes
+    ----------
+    line : Centerline
+        N points at equal steps.
+    frames : (N, 3, 3) array
+        Moving frames at the points.
+    values_hu : (N, ANGLES, K) float array
+        From the normal towards the binormal, and from the line outwards.
+    """
+
+    line: Centerline
+    frames: FloatArray
+    values_hu: FloatArray
+
+    @property
+    def step_mm(self) -> float:
+        """Arc length between points."""
+        return float(np.ptp(self.line.arc_length_mm)) / (len(self.line.points_mm) - 1)
+
+    @cached_property
+    def rho_mm(self) -> FloatArray:
+        """Distance from the line along the rays, shape (K,)."""
+        along: FloatArray = RAY_STEP_MM * (np.arange(self.values_hu.shape[2]) + 0.5)
+        return along
+
+    @property
+    def angles_rad(self) -> FloatArray:
+        """Angle of the rays, shape (ANGLES,)."""
+        return 2.0 * np.pi * np.arange(ANGLES) / ANGLES
+
+
+class SmoothImage:
+    """An image near a vessel, interpolated by cubic splines.
+
+    Parameters
+    ----------
+    image : Volume
+        HU.
+    points_mm : (M, 3) array
+        World points along the vessel.
+    margin_mm : float
+        How far from their box the image is wanted.
+    """
+
+    def __init__(self, image: Volume, points_mm: FloatArray, *, margin_mm: float = REACH_MM + 4.0) -> None:
+        part = cropped_volume(image, points_mm, margin_mm=margin_mm)
+        self.part = part
+        values = np.asarray(part.values, dtype=np.float32)
+        self._spline = spline_filter(values, order=3, output=np.float32, mode="mirror")
+
+    def at(self, world_mm: FloatArray) -> FloatArray:
+        """Sample HU at world points (..., 3), shape (...); air beyond the image."""
+        index = np.moveaxis(self.part.to_index(world_mm), -1, 0)
+        return np.asarray(
+            map_coordinates(self._spline, index, order=3, mode="constant", cval=AIR_HU, prefilter=False),
+            dtype=np.float64,
+        )
+
+    def rays(self, line: Centerline, *, reach_mm: float = REACH_MM) -> Rays:
+        """Sample rays across a line whose points lie at equal steps."""
+        frames = line.frames_at(line.arc_length_mm)
+        angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
+        across = np.column_stack([np.cos(angles), np.sin(angles)])
+        directions = np.einsum("nij,aj->nai", frames[:, :, :2], across)
+        rho = RAY_STEP_MM * (np.arange(round(reach_mm / RAY_STEP_MM)) + 0.5)
+        world = line.points_mm[:, None, None] + rho[:, None] * directions[:, :, None]
+        return Rays(line, frames, self.at(world))
