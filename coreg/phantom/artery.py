@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from coreg.phantom.curve import Curve, curve_through
+from coreg.phantom.heart import Heart
 from coreg.phantom.lumen import Branch, Lumen
 from coreg.phantom.randomness import component_rng, smooth_noise
 
@@ -23,7 +26,31 @@ NARROWEST_MM = 0.5
 MURRAY_EXPONENT = 2.7
 
 
+@dataclass(frozen=True, eq=False)
+class Artery:
+    """An artery on its heart.
+
+    Attributes
+    ----------
+    lumen : Lumen
+        As it is.
+    healthy_radius_mm : (S, A) array
+        The table of its lumen without stenoses.
+    heart : Heart
+        On which it runs.
+    """
+
+    lumen: Lumen
+    healthy_radius_mm: FloatArray
+    heart: Heart
+
+
 def make_lumen(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) -> Lumen:
+    """Make the lumen of an artery, see `make_artery`."""
+    return make_artery(seed, length_mm=length_mm, covered_mm=covered_mm).lumen
+
+
+def make_artery(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) -> Artery:
     """Make an artery.
 
     Parameters
@@ -35,26 +62,28 @@ def make_lumen(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) 
     covered_mm : pair
         Arc lengths between which the pullback runs; most side branches leave there.
     """
-    axis = make_axis(seed, length_mm)
+    axis, heart = make_axis(seed, length_mm)
     rng = component_rng(seed, "side branches")
     s: FloatArray = TABLE_MM * np.arange(int(np.floor(length_mm / TABLE_MM)) + 1.0)
     places, radii = _branch_plan(rng, length_mm, covered_mm)
     calibre, radii = _calibre(component_rng(seed, "calibre"), s, places, radii)
     factor = _cross_sections(component_rng(seed, "cross-sections"), s)
+    healthy = np.maximum(calibre[:, None] * factor, NARROWEST_MM)
     factor *= _stenoses(component_rng(seed, "stenoses"), s, calibre)
     table = np.maximum(calibre[:, None] * factor, NARROWEST_MM)
     bare = Lumen(axis, table, TABLE_MM, ())
-    return Lumen(axis, table, TABLE_MM, _branches(rng, bare, places, radii))
+    lumen = Lumen(axis, table, TABLE_MM, _branches(rng, bare, places, radii))
+    return Artery(lumen, healthy, heart)
 
 
-def make_axis(seed: int, length_mm: float) -> Curve:
-    """Draw the course of a vessel over a heart somewhere in the scanner.
+def make_axis(seed: int, length_mm: float) -> tuple[Curve, Heart]:
+    """Draw the course of a vessel over a heart somewhere in the scanner, and that heart.
 
     Arc length 0 is the ostium; the curve goes on by ``PROXIMAL_MM`` and ``DISTAL_MM``.
     """
     rng = component_rng(seed, "course")
     for attempt in range(60):
-        points = _walk(rng, length_mm, wildness=0.97**attempt)
+        points, semi_axes = _walk(rng, length_mm, wildness=0.97**attempt)
         curve, _ = curve_through(points, zero_at=round(PROXIMAL_MM / WALK_MM))
         bend = np.linalg.norm(curve.curvature, axis=1).max()
         if bend < 1.0 / TIGHTEST_BEND_MM and not _returns(curve.points_mm):
@@ -62,13 +91,17 @@ def make_axis(seed: int, length_mm: float) -> Curve:
     rng = component_rng(seed, "placement")
     turn = Rotation.from_quat(rng.standard_normal(4)).as_matrix()
     shift = np.array([rng.uniform(-80, 80), rng.uniform(-260, -80), rng.uniform(900, 1900)])
-    centred = curve.points_mm - curve.points_mm.mean(axis=0)
+    middle = curve.points_mm.mean(axis=0)
+    centred = curve.points_mm - middle
     placed, _ = curve_through(centred @ turn.T + shift, zero_at=round(PROXIMAL_MM / WALK_MM))
-    return placed
+    return placed, Heart(shift - turn @ middle, turn, semi_axes)
 
 
-def _walk(rng: np.random.Generator, length_mm: float, *, wildness: float) -> FloatArray:
-    """Walk over an ellipsoidal heart with a heading that wanders, points (N, 3) every 0.1 mm."""
+def _walk(rng: np.random.Generator, length_mm: float, *, wildness: float) -> tuple[FloatArray, FloatArray]:
+    """Walk over an ellipsoidal heart with a heading that wanders.
+
+    Returns points (N, 3) every 0.1 mm, and the heart's semi-axes (3,).
+    """
     semi_axes = np.array([38.0, 45.0, 55.0]) * rng.uniform(0.85, 1.15, 3)
     count = round((length_mm + DISTAL_MM) / WALK_MM) + 20
     turning = wildness * smooth_noise(rng, (count,), correlation=7.0 / WALK_MM) / rng.uniform(18.0, 30.0)
@@ -86,7 +119,8 @@ def _walk(rng: np.random.Generator, length_mm: float, *, wildness: float) -> Flo
     points += depth[:, None] * normals
     first = _unit(points[10] - points[0])
     before = points[0] - WALK_MM * np.arange(round(PROXIMAL_MM / WALK_MM), 0, -1)[:, None] * first
-    return gaussian_filter1d(np.vstack([before, points]), 1.5 / WALK_MM, axis=0, mode="nearest")[:-20]
+    course = gaussian_filter1d(np.vstack([before, points]), 1.5 / WALK_MM, axis=0, mode="nearest")
+    return course[:-20], semi_axes
 
 
 def _returns(points_mm: FloatArray) -> bool:

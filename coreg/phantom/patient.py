@@ -11,7 +11,7 @@ from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline, VesselTree
 from coreg.landmarks import Landmark, SideBranch
-from coreg.phantom.artery import make_lumen
+from coreg.phantom.artery import Artery, make_artery
 from coreg.phantom.catheter import Catheter, Motion, draw_motion, lay_catheter
 from coreg.phantom.ccta import (
     SMALLEST_LANDMARK_MM,
@@ -49,8 +49,8 @@ class PhantomPatient:
         True centres of the main vessel, arc length 0 at its ostium.
     side_branches : tuple of SideBranch
         All true ones.
-    lumen : Lumen
-        True lumen.
+    artery : Artery
+        True lumen, the one without disease, and the heart.
     shown : Shown
         What the CCTA shows: radius scale, missing branches.
     catheter : Catheter
@@ -74,7 +74,7 @@ class PhantomPatient:
     landmarks: tuple[Landmark, ...]
     centerline: Centerline
     side_branches: tuple[SideBranch, ...]
-    lumen: Lumen
+    artery: Artery
     shown: Shown
     catheter: Catheter
     motion: Motion
@@ -83,6 +83,11 @@ class PhantomPatient:
     ending: str
     field_of_view_mm: float
     clockwise: bool
+
+    @property
+    def lumen(self) -> Lumen:
+        """True lumen."""
+        return self.artery.lumen
 
     def facts(self) -> dict[str, str | float]:
         """How the patient was made, for a table."""
@@ -133,7 +138,8 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
     settings = settings or PhantomSettings()
     plan = _plan(seed, settings)
     covered = (max(plan.end_mm, 0.0), plan.start_mm)
-    lumen = make_lumen(seed, length_mm=plan.length_mm, covered_mm=covered)
+    artery = make_artery(seed, length_mm=plan.length_mm, covered_mm=covered)
+    lumen = artery.lumen
     catheter = lay_catheter(seed, lumen)
     motion = draw_motion(seed, plan.position_mm, settings)
     place = motion.place_mm + _start_place(plan, catheter, motion)
@@ -189,7 +195,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         landmarks=landmarks,
         centerline=centerline,
         side_branches=branches,
-        lumen=lumen,
+        artery=artery,
         shown=shown,
         catheter=catheter,
         motion=motion,
