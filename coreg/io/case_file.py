@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from coreg.case import Case
+from coreg.case import Case, CctaCase
 from coreg.centerline import VesselTree
-from coreg.io.case_model import CaseFile, read_case_file, used_files, write_case_file
+from coreg.io.case_model import CaseFile, read_case_file, used_ccta_files, used_files, write_case_file
 from coreg.io.centerlines import read_centerlines
 from coreg.io.files import naming, unusable
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
@@ -22,9 +25,18 @@ from coreg.signed_distance import outward
 from coreg.surface import Surface
 from coreg.volume import Volume
 
-__all__ = ["CaseFile", "input_paths", "load_case", "read_case_file", "write_case_file"]
+__all__ = [
+    "CaseFile",
+    "ccta_input_paths",
+    "input_paths",
+    "load_case",
+    "load_ccta",
+    "read_case_file",
+    "write_case_file",
+]
 
 FloatArray = npt.NDArray[np.float64]
+Progress = Callable[[str, float], None]
 
 _VOXEL_MM = (0.05, 5.0)
 # A vessel left open at its end has a rim longer than this; a pinhole of a mesh tool has not.
@@ -35,10 +47,55 @@ _FARTHEST_CLICK_MM = 50.0
 _NEAREST_CLICKS_MM = 3.0
 # Aorta, heart chambers and all arteries together are less.
 _LARGEST_LUMEN_ML = 1000.0
+_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
-def load_case(path: Path | str) -> Case:
+def load_case(path: Path | str, *, progress: Progress | None = None) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
+
+    The image is read only where there is no lumen.
+
+    Raises
+    ------
+    InputError
+        If anything cannot be used; the message names file, field, what was found and what was
+        expected.
+    """
+    case = read_case_file(path)
+    if not case.has_pullback:
+        expected = "the table [pullback]; without a pullback only coreg segment ccta can be run"
+        raise case.bad(key="pullback", found="nothing", expected=expected)
+    _check_named_images(case)
+    ccta = _read_ccta(case, with_image=case.ccta.lumen is None, progress=progress)
+    pullback = read_pullback(case)
+    return Case(
+        id=case.id,
+        lumen=ccta.lumen,
+        pullback=pullback,
+        tree=ccta.tree,
+        ostium_mm=ccta.ostium_mm,
+        distal_mm=ccta.distal_mm,
+        landmarks=_read_landmarks(case, pullback),
+        ccta_side_branches=ccta.side_branches,
+        pullback_side_branches=_read_branches(case, "pullback"),
+        patient=case.patient,
+        vessel=case.vessel,
+        image=ccta.image,
+        ccta_notes=ccta.notes,
+    )
+
+
+def load_ccta(path: Path | str, *, distal_needed: bool = True, progress: Progress | None = None) -> CctaCase:
+    """Read what a case.toml, or that of a folder, says of the CCTA, its image included.
+
+    Parameters
+    ----------
+    path : Path or str
+        The case.toml or its folder; it may lack the table [pullback].
+    distal_needed : bool
+        Whether the vessel's far end must be known: by a click or from a centerline.
+    progress : callable, optional
+        Takes a stage's name and the share that is done.
 
     Raises
     ------
@@ -48,29 +105,22 @@ def load_case(path: Path | str) -> Case:
     """
     case = read_case_file(path)
     _check_named_images(case)
-    lumen = _read_lumen(case)
-    tree = _read_tree(case, lumen)
-    ostium, distal = _clicks(case, lumen, tree)
-    pullback = read_pullback(case)
-    return Case(
-        id=case.id,
-        lumen=lumen,
-        pullback=pullback,
-        tree=tree,
-        ostium_mm=ostium,
-        distal_mm=distal,
-        landmarks=_read_landmarks(case, pullback),
-        ccta_side_branches=_read_branches(case, "ccta"),
-        pullback_side_branches=_read_branches(case, "pullback"),
-        patient=case.patient,
-        vessel=case.vessel,
-    )
+    return _read_ccta(case, with_image=True, distal_needed=distal_needed, progress=progress)
 
 
 def input_paths(case: CaseFile) -> tuple[Path, ...]:
-    """List the files a registration of the case reads, the case.toml first."""
+    """List the files, and folders of DICOM, that a registration of the case reads; case.toml first."""
+    return _paths(case, used_files(case))
+
+
+def ccta_input_paths(case: CaseFile) -> tuple[Path, ...]:
+    """List the files, and folders of DICOM, that a segmentation of the CCTA reads; case.toml first."""
+    return _paths(case, used_ccta_files(case))
+
+
+def _paths(case: CaseFile, used: Iterable[tuple[str, str]]) -> tuple[Path, ...]:
     paths = [case.path]
-    for _, name in used_files(case):
+    for _, name in used:
         path = case.resolved(name)
         paths += data_files(path) if is_volume_file(path) and path.is_file() else [path]
     return tuple(dict.fromkeys(paths))
@@ -88,14 +138,47 @@ def _check_named_images(case: CaseFile) -> None:
             raise unusable(case.resolved(name), key, found="no such file or folder", expected="an image")
 
 
-def _read_lumen(case: CaseFile) -> Volume | Surface:
-    if case.ccta.lumen is None:
-        found = "an image without lumen" if case.ccta.image else "no lumen"
-        expected = (
-            "ccta.lumen, a label image or a closed surface; segmentation is not available in this version"
-        )
-        raise case.bad(key="ccta.lumen", found=found, expected=expected)
-    path = case.resolved(case.ccta.lumen)
+def _read_ccta(
+    case: CaseFile, *, with_image: bool, distal_needed: bool = True, progress: Progress | None = None
+) -> CctaCase:
+    if case.ccta.lumen is None and case.ccta.image is None:
+        expected = "ccta.lumen, a label image or a closed surface, or ccta.image to segment it from"
+        raise case.bad(key="ccta.lumen", found="no lumen", expected=expected)
+    lumen = None if case.ccta.lumen is None else _read_lumen(case, case.ccta.lumen)
+    image, notes = _read_image(case, progress) if with_image else (None, ())
+    region = _region(lumen, image)
+    tree = _read_tree(case, region)
+    ostium, distal = _clicks(case, region, tree, distal_needed=distal_needed)
+    if lumen is None and tree is not None:
+        line = tree.vessel(ostium, distal)
+        ostium = line.points_at(np.array(0.0)) if ostium is None else ostium
+        distal = line.points_mm[-1] if distal is None else distal
+    return CctaCase(
+        case.id,
+        image,
+        lumen,
+        tree,
+        ostium,
+        distal,
+        _read_branches(case, "ccta"),
+        notes,
+        case.patient,
+        case.vessel,
+    )
+
+
+def _read_image(case: CaseFile, progress: Progress | None) -> tuple[Volume | None, tuple[str, ...]]:
+    if case.ccta.image is None:
+        return None, ()
+    # Loads pydicom, which most cases do without.
+    from coreg.io.dicom_ccta import read_ccta
+
+    with naming("ccta.image"):
+        return read_ccta(case.resolved(case.ccta.image), series=case.ccta.series, progress=progress)
+
+
+def _read_lumen(case: CaseFile, name: str) -> Volume | Surface:
+    path = case.resolved(name)
     with naming("ccta.lumen"):
         if is_surface_file(path):
             surface = read_surface(path)
@@ -121,57 +204,60 @@ def _read_lumen(case: CaseFile) -> Volume | Surface:
         return label
 
 
-def _read_tree(case: CaseFile, lumen: Volume | Surface) -> VesselTree | None:
+def _read_tree(case: CaseFile, region: _Region) -> VesselTree | None:
     if case.ccta.centerline is None:
         return None
     path = case.resolved(case.ccta.centerline)
     with naming("ccta.centerline"):
         tree = read_centerlines(path)
     points = np.concatenate([line.points_mm for line in tree.lines])
-    if not _distance_to_box(points, *_box(lumen)).min() <= _NEAR_BOX_MM:
-        low, high = _box(lumen)
-        turned = _distance_to_box(points * [-1.0, -1.0, 1.0], low, high).min() <= _NEAR_BOX_MM
+    if not region.distance_mm(points).min() <= _NEAR_BOX_MM:
+        turned = region.distance_mm(points * _RAS_TO_LPS).min() <= _NEAR_BOX_MM
         hint = (
             "with x and y negated it would: one of the two is in RAS"
             if turned
             else "is it another patient's?"
         )
-        found = f"no point within the lumen's box {low.round(1).tolist()} to {high.round(1).tolist()}"
-        raise unusable(
-            path, "ccta.centerline", found=found, expected=f"a line in the lumen, in LPS mm; {hint}"
-        )
+        found = f"no point within {region.name} {region.extent_text}"
+        expected = f"a line in the {region.what}, in LPS mm; {hint}"
+        raise unusable(path, "ccta.centerline", found=found, expected=expected)
     return tree
 
 
 def _clicks(
-    case: CaseFile, lumen: Volume | Surface, tree: VesselTree | None
+    case: CaseFile, region: _Region, tree: VesselTree | None, *, distal_needed: bool
 ) -> tuple[FloatArray | None, FloatArray | None]:
     given = {"ostium": case.ccta.ostium, "distal": case.ccta.distal}
-    missing = [f"ccta.{name}" for name, value in given.items() if value is None]
+    needed = ("ostium", "distal") if distal_needed else ("ostium",)
+    missing = [f"ccta.{name}" for name in needed if given[name] is None]
     if missing and (tree is None or len(tree.lines) > 1):
         why = "there is no centerline" if tree is None else f"the centerline has {len(tree.lines)} lines"
-        expected = f"[x, y, z] in LPS mm near the vessel's mouth and far end, as {why}"
+        where = "the vessel's mouth and far end" if distal_needed else "the vessel's mouth"
+        expected = f"[x, y, z] in LPS mm near {where}, as {why}"
         raise case.bad(key=" and ".join(missing), found="nothing", expected=expected)
-    for name, value in given.items():
-        far = 0.0 if value is None else float(_distance_to_box(np.array([value]), *_box(lumen))[0])
-        if far > _FARTHEST_CLICK_MM:
-            found = f"{list(value or ())}, {far:.0f} mm outside the lumen's box"
-            turned = np.array([value]) * [-1.0, -1.0, 1.0]
-            near = _distance_to_box(turned, *_box(lumen))[0] <= _FARTHEST_CLICK_MM
-            expected = "a point near the vessel, in LPS mm" + ("; is this one in RAS?" if near else "")
-            raise case.bad(key=f"ccta.{name}", found=found, expected=expected)
-    if not missing:
-        apart = float(np.linalg.norm(np.subtract(*(np.array(value) for value in given.values()))))
+    clicks = {
+        name: None if value is None else np.array(value, dtype=np.float64) for name, value in given.items()
+    }
+    for name, click in clicks.items():
+        if click is not None:
+            _check_click(case, f"ccta.{name}", click, region)
+    ostium, distal = clicks.values()
+    if ostium is not None and distal is not None:
+        apart = float(np.linalg.norm(ostium - distal))
         if apart < _NEAREST_CLICKS_MM:
-            found, expected = (
-                f"two points {apart:.1f} mm apart",
-                f"at least {_NEAREST_CLICKS_MM:g} mm of vessel",
-            )
+            found = f"two points {apart:.1f} mm apart"
+            expected = f"at least {_NEAREST_CLICKS_MM:g} mm of vessel"
             raise case.bad(key="ccta.ostium and ccta.distal", found=found, expected=expected)
-    ostium, distal = (
-        None if value is None else np.array(value, dtype=np.float64) for value in given.values()
-    )
     return ostium, distal
+
+
+def _check_click(case: CaseFile, key: str, click: FloatArray, region: _Region) -> None:
+    far = float(region.distance_mm(click[None])[0])
+    if far > region.farthest_click_mm:
+        turned = region.distance_mm(click[None] * _RAS_TO_LPS)[0] <= region.farthest_click_mm
+        found = f"{click.tolist()}, {far:.0f} mm outside {region.name}"
+        expected = "a point near the vessel, in LPS mm" + ("; is this one in RAS?" if turned else "")
+        raise case.bad(key=key, found=found, expected=expected)
 
 
 def _read_landmarks(case: CaseFile, pullback: Pullback) -> tuple[Landmark, ...]:
@@ -199,6 +285,57 @@ def _read_branches(case: CaseFile, section: str) -> tuple[SideBranch, ...]:
         return read(case.resolved(name))
 
 
+@dataclass(frozen=True)
+class _Region:
+    """Where points of the CCTA may lie: a box along axes of its own.
+
+    Attributes
+    ----------
+    what, name : str
+        For messages.
+    to_box : (4, 4) array
+        Takes world mm to mm along the box's axes.
+    low, high : (3,) arrays
+        Opposite corners there.
+    farthest_click_mm : float
+        How far outside a click may be.
+    """
+
+    what: str
+    name: str
+    to_box: FloatArray
+    low: FloatArray
+    high: FloatArray
+    farthest_click_mm: float
+
+    def distance_mm(self, points_mm: FloatArray) -> FloatArray:
+        """Distance of world points (N, 3) from the box, shape (N,)."""
+        points = points_mm @ self.to_box[:3, :3].T + self.to_box[:3, 3]
+        outside = np.maximum(np.maximum(self.low - points, points - self.high), 0.0)
+        return np.linalg.norm(outside, axis=1)
+
+    @property
+    def extent_text(self) -> str:
+        """The box's corners in the world, for messages."""
+        ends = np.array([[x, y, z] for x, y, z in itertools.product(*zip(self.low, self.high, strict=True))])
+        back = np.linalg.inv(self.to_box)
+        corners = ends @ back[:3, :3].T + back[:3, 3]
+        low, high = corners.min(axis=0).round(1).tolist(), corners.max(axis=0).round(1).tolist()
+        return f"{low} to {high}"
+
+
+def _region(lumen: Volume | Surface | None, image: Volume | None) -> _Region:
+    if lumen is not None:
+        return _Region("lumen", "the lumen's box", np.eye(4), *_box(lumen), _FARTHEST_CLICK_MM)
+    if image is None:
+        msg = "a CCTA needs a lumen or an image"
+        raise ValueError(msg)
+    spacing = image.spacing_mm
+    to_box = np.diag([*spacing, 1.0]) @ image.world_to_index
+    low, high = -0.5 * spacing, (np.array(image.values.shape) - 0.5) * spacing
+    return _Region("image", "the image", to_box, low, high, 0.0)
+
+
 def _box(lumen: Volume | Surface) -> tuple[FloatArray, FloatArray]:
     """Opposite corners of the box around a lumen, along the world's axes."""
     if isinstance(lumen, Surface):
@@ -207,8 +344,3 @@ def _box(lumen: Volume | Surface) -> tuple[FloatArray, FloatArray]:
     ends = [(each[0] - 0.5, each[-1] + 0.5) for each in axes]
     corners = lumen.to_world(np.array([[k, j, i] for k in ends[0] for j in ends[1] for i in ends[2]]))
     return corners.min(axis=0), corners.max(axis=0)
-
-
-def _distance_to_box(points: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    outside = np.maximum(np.maximum(low - points, points - high), 0.0)
-    return np.linalg.norm(outside, axis=1)

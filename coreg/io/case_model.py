@@ -51,6 +51,7 @@ class CctaSection(_Section):
     side_branches: FileName | None = None
     ostium: Triple | None = None
     distal: Triple | None = None
+    series: Annotated[int, Field(ge=0)] | None = None
 
 
 class PullbackSection(_Section):
@@ -80,13 +81,16 @@ class LandmarksSection(_Section):
 
 
 class CaseFile(_Section):
-    """The content of a case.toml and where it was read."""
+    """The content of a case.toml and where it was read.
+
+    A case may come without a pullback, which nothing but a registration needs.
+    """
 
     id: Id
     patient: Id | None = None
     vessel: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     ccta: CctaSection
-    pullback: PullbackSection
+    pullback: PullbackSection = Field(default_factory=PullbackSection)
     landmarks: LandmarksSection | None = None
 
     _path: Path = PrivateAttr(default=Path(CASE_NAME))
@@ -95,6 +99,11 @@ class CaseFile(_Section):
     def path(self) -> Path:
         """The case.toml itself."""
         return self._path
+
+    @property
+    def has_pullback(self) -> bool:
+        """Whether there is a table [pullback]."""
+        return "pullback" in self.model_fields_set
 
     def resolved(self, name: str) -> Path:
         """Turn a path of the case, absolute or relative to its file, into one that can be opened."""
@@ -157,9 +166,10 @@ def write_case_file(path: Path, content: dict[str, Any]) -> None:
 
 
 def used_files(case: CaseFile) -> Iterator[tuple[str, str]]:
-    """Key and file name of each file that the registration reads."""
+    """Key and file name of each file that the registration reads: the image only if there is no lumen."""
+    first = "image" if case.ccta.lumen is None else "lumen"
     for section, keys in (
-        ("ccta", ("lumen", "centerline", "side_branches")),
+        ("ccta", (first, "centerline", "side_branches")),
         ("pullback", ("lumen", "eem", "positions", "side_branches")),
     ):
         for key in keys:
@@ -168,6 +178,14 @@ def used_files(case: CaseFile) -> Iterator[tuple[str, str]]:
                 yield f"{section}.{key}", name
     if case.landmarks is not None:
         yield "landmarks.file", case.landmarks.file
+
+
+def used_ccta_files(case: CaseFile) -> Iterator[tuple[str, str]]:
+    """Key and file name of each file that the segmentation of the CCTA reads."""
+    for key in ("image", "lumen", "centerline", "side_branches"):
+        name = getattr(case.ccta, key)
+        if name is not None:
+            yield f"ccta.{key}", name
 
 
 def _readable(path: Path, error: ValidationError) -> InputError:

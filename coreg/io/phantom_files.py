@@ -91,12 +91,13 @@ def write_manifest(path: Path, cases: Iterable[tuple[str, str, str | None, str |
 def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
     pullback = case.pullback
     ccta: dict[str, Any] = {}
-    if isinstance(case.lumen, Volume):
+    lumen = case.known_lumen
+    if isinstance(lumen, Volume):
         ccta["lumen"] = "ccta_lumen.nii.gz"
-        write_volume(folder / "ccta_lumen.nii.gz", case.lumen)
+        write_volume(folder / "ccta_lumen.nii.gz", lumen)
     else:
         ccta["lumen"] = "ccta_lumen.stl"
-        write_surface(folder / "ccta_lumen.stl", case.lumen)
+        write_surface(folder / "ccta_lumen.stl", lumen)
     if case.tree is not None:
         ccta["centerline"] = "centerline.csv"
         write_centerline_csv(folder / "centerline.csv", case.tree.lines[0])

@@ -65,7 +65,7 @@ def prepare_scene(case: Case, settings: RegistrationSettings, device: torch.devi
         If the pullback has too few outlined frames, or they span too little.
     """
     centerline = vessel_centerline(case)
-    vessel = prepare_vessel(case.lumen, _from_ostium(centerline))
+    vessel = prepare_vessel(case.known_lumen, _from_ostium(centerline))
     if vessel.valid.mean() < 0.3:
         msg = (
             f"ccta.centerline: {vessel.valid.mean():.0%} of it lies in a vessel of ccta.lumen, expected most "
@@ -88,13 +88,14 @@ def vessel_centerline(case: Case) -> Centerline:
     """
     if case.tree is not None:
         return case.tree.vessel(case.ostium_mm, case.distal_mm)
-    if isinstance(case.lumen, Surface) or case.ostium_mm is None or case.distal_mm is None:
+    lumen = case.known_lumen
+    if isinstance(lumen, Surface) or case.ostium_mm is None or case.distal_mm is None:
         msg = (
             "ccta.centerline: found none, expected one, or a label image as ccta.lumen together with "
             "ccta.ostium and ccta.distal, from which it can be found"
         )
         raise InputError(msg)
-    return centerline_from_label(case.lumen, case.ostium_mm, case.distal_mm)
+    return centerline_from_label(lumen, case.ostium_mm, case.distal_mm)
 
 
 def _from_ostium(centerline: Centerline) -> Centerline:

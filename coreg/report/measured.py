@@ -54,8 +54,8 @@ def measured(case: Case, registration: Registration) -> Measured:
     """Cut the CCTA lumen by all frames and measure both lumens about the same centres."""
     path = registration.path
     contours: Outlines = tuple(case.pullback.lumen.get(frame) for frame in path.frame.tolist())
-    before = lumen_outlines(case.lumen, in_rows_of(path, registration.rigid_path))
-    after = lumen_outlines(case.lumen, path)
+    before = lumen_outlines(case.known_lumen, in_rows_of(path, registration.rigid_path))
+    after = lumen_outlines(case.known_lumen, path)
     centre = np.full((len(path), 2), np.nan)
     for i, contour in enumerate(contours):
         if contour is not None:

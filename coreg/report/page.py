@@ -191,7 +191,7 @@ def _space_part(case: Case, registration: Registration) -> Part:
     path = registration.path
     posed = path.origin_mm[path.posed]
     line = registration.centerline.points_mm
-    triangles = triangles_near(case.lumen, posed if len(posed) else line)
+    triangles = triangles_near(case.known_lumen, posed if len(posed) else line)
     known = [(each.id, each.world_mm) for each in case.landmarks if each.world_mm is not None]
     figure = vessel_in_space(triangles, line, path.origin_mm, path.reliable, known)
     return Part("space", "In space", captions.SPACE, [png_uri(figure)])
