@@ -15,9 +15,11 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 WALL_HU = 70.0
-# Calcium is denser than the blood beside it by more than noise and beam hardening make.
-CALCIUM_ABOVE_HU = 160.0
+# Calcium is denser than the blood beside it by more than is left of the noise after smoothing.
+CALCIUM_ABOVE_HU = 70.0
+CALM_MM, CALM_RAYS = 0.5, 1.0
 CENTRE_MM = 0.7
+FARTHEST_CALCIUM_MM = 3.6
 LEVEL_LENGTH_MM = 12.0
 
 
@@ -32,12 +34,15 @@ class Cleared:
     weights : (N, A, K) array
         Low where that was done.
     calcium_mm : (N, A) array
-        Thickness of the calcium along the ray.
+        Thickness of the calcium along the ray; 0 where there is none.
+    calcium_hu : (N, A) array
+        Its brightness.
     """
 
     rays: Rays
     weights: FloatArray
     calcium_mm: FloatArray
+    calcium_hu: FloatArray
 
 
 def blood_level(rays: Rays, first_hu: float) -> FloatArray:
@@ -84,42 +89,41 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
     thickness would have it.
     """
     values = rays.values_hu
-    dense = values > level_hu[:, None, None] + CALCIUM_ABOVE_HU
-    dense &= rays.rho_mm < 4.0
-    hit = dense.any(axis=2)
+    calm = gaussian_filter1d(values, CALM_MM / rays.step_mm, axis=0, mode="nearest")
+    calm = gaussian_filter1d(calm, CALM_RAYS, axis=1, mode="wrap")
+    dense = (calm > level_hu[:, None, None] + CALCIUM_ABOVE_HU) & (rays.rho_mm < FARTHEST_CALCIUM_MM)
     out, weights = values.copy(), np.ones_like(values)
-    thickness = np.zeros(values.shape[:2])
-    for n, a in np.argwhere(hit):
-        first, last, inner, thick = _deposit(values[n, a], dense[n, a], rays.rho_mm, level_hu[n], blur_mm)
-        thickness[n, a] = thick
+    thickness, brightness = np.zeros(values.shape[:2]), np.zeros(values.shape[:2])
+    for n, a in np.argwhere(dense.any(axis=2)):
+        inner, thick, peak = _deposit(calm[n, a], dense[n, a], rays.rho_mm, level_hu[n], blur_mm)
+        thickness[n, a], brightness[n, a] = thick, peak
         face = int(np.searchsorted(rays.rho_mm, inner))
         out[n, a, face:] = WALL_HU
-        weights[n, a, max(face - 2, 0) : face + 2] = 0.5
         weights[n, a, face + 2 :] = 0.15
         out[n, a, :face] = np.minimum(out[n, a, :face], level_hu[n])
-        del first, last
-    return Cleared(Rays(rays.line, rays.frames, out), weights, thickness)
+    return Cleared(Rays(rays.line, rays.frames, out), weights, thickness, brightness)
 
 
 def _deposit(
     values: FloatArray, dense: BoolArray, rho: FloatArray, level_hu: float, blur_mm: float
-) -> tuple[int, int, float, float]:
-    """First and last sample, inner face in mm and thickness in mm of the first deposit on one ray."""
+) -> tuple[float, float, float]:
+    """Inner face in mm, thickness in mm and brightness in HU of the first deposit on one ray."""
     first = int(np.argmax(dense))
     gone = np.flatnonzero(~dense[first:])
     last = first + int(gone[0]) - 1 if len(gone) else len(dense) - 1
-    peak_at = first + int(np.argmax(values[first : last + 1]))
-    half = 0.5 * (values[peak_at] + level_hu)
-    inner, outer = peak_at, peak_at
-    while inner > 0 and values[inner - 1] > half:
+    at = first + int(np.argmax(values[first : last + 1]))
+    peak = float(values[at])
+    inner, outer = at, at
+    while inner > 0 and values[inner - 1] > 0.5 * (peak + level_hu):
         inner -= 1
-    while outer < len(values) - 1 and values[outer + 1] > half:
+    while outer < len(values) - 1 and values[outer + 1] > 0.5 * (peak + WALL_HU):
         outer += 1
     width = (outer - inner + 1) * RAY_STEP_MM
-    # Twice the standard deviation, times the square root of 2 ln 2, is the blur's width at half height.
-    thick = float(np.sqrt(max(width**2 - (2.355 * blur_mm) ** 2, (0.3 * width) ** 2)))
+    # The blur's own width at half height is 2.355 standard deviations.
+    thick = float(np.sqrt(max(width**2 - (2.355 * blur_mm) ** 2, (0.4 * width) ** 2)))
     face = rho[inner] - 0.5 * RAY_STEP_MM + 0.5 * (width - thick)
-    return first, last, float(face), thick
+    full = level_hu + (peak - level_hu) * min(width / thick, 2.0)
+    return float(max(face, 0.2)), thick, full
 
 
 def first_radius(rays: Rays, weights: FloatArray, level_hu: FloatArray) -> FloatArray:

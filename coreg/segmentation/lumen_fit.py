@@ -1,7 +1,7 @@
 """Lumen and outer wall from cross-sections, by fitting what a scanner would show of them.
 
 Along each ray the model is lumen, then wall, then surroundings, each of its own brightness and
-all blurred by the scanner. Radii, wall thickness and brightness vary smoothly by angle and along
+all blurred by the scanner. Where there is calcium the wall may be brighter than the blood. Radii, wall thickness and brightness vary smoothly by angle and along
 the vessel; how smoothly is stated as a prior, and all sections are solved together (Gauss-Newton
 on a banded system). Since the blur is part of the model, the lumen of a small vessel is neither
 too wide at half of its faded brightness nor too narrow at half of the full one.
@@ -9,7 +9,7 @@ too wide at half of its faded brightness nor too narrow at half of the full one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ THINNEST_MM = 0.1
 # Volume over which the image's noise is one and the same.
 NOISE_MM3 = 0.35
 ITERATIONS = 8
+SECTORS = 12
+WALL_HU = 65.0
+WALL_SD_HU, CALCIUM_SD_HU = 18.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,27 @@ class Layout:
     """Which columns of the coefficients belong to what.
 
     Radius, wall thickness and surroundings are Fourier series of the angle (1, cos, sin, cos 2,
-    ...), brightness of lumen and wall are one number a section.
+    ...), the brightness of the lumen is one number a section, that of the wall is interpolated
+    between ``SECTORS`` angles, since calcium has edges.
     """
 
-    ORDERS = {"radius": 4, "thickness": 2, "outside": 2, "lumen": 0, "wall": 0}
+    ORDERS = {"radius": 4, "thickness": 3, "outside": 2, "lumen": 0}
 
     def __init__(self, angles_rad: FloatArray) -> None:
         self.columns: dict[str, slice] = {}
         self.basis: dict[str, FloatArray] = {}
-        start = 0
         for name, order in self.ORDERS.items():
             waves = [np.ones_like(angles_rad)]
             for each in range(1, order + 1):
                 waves += [np.cos(each * angles_rad), np.sin(each * angles_rad)]
             self.basis[name] = np.stack(waves)
-            self.columns[name] = slice(start, start + len(waves))
-            start += len(waves)
+        turn = np.subtract.outer(2.0 * np.pi * np.arange(SECTORS) / SECTORS, angles_rad)
+        apart = np.abs(np.angle(np.exp(1j * turn))) * SECTORS / (2.0 * np.pi)
+        self.basis["wall"] = np.maximum(1.0 - apart, 0.0)
+        start = 0
+        for name, basis in self.basis.items():
+            self.columns[name] = slice(start, start + len(basis))
+            start += len(basis)
         self.count = start
 
     def series(self, coefficients: FloatArray, name: str) -> FloatArray:
@@ -88,18 +96,18 @@ class Layout:
         return coefficients[:, self.columns[name]] @ self.basis[name]
 
 
-def prior(level_hu: float) -> list[Smoothness]:
+def prior(level_hu: float, layout: Layout) -> list[Smoothness]:
     """Return what is believed of each coefficient before the image is seen."""
-    return [
-        Smoothness(1.4, 0.7, 2.5),
-        *[Smoothness(0.0, sd, 2.5) for sd in (0.2, 0.12, 0.06, 0.04) for _ in range(2)],
-        Smoothness(0.8, 0.35, 2.5),
-        *[Smoothness(0.0, sd, 2.5) for sd in (0.2, 0.1) for _ in range(2)],
-        Smoothness(0.0, 100.0, 3.0),
-        *[Smoothness(0.0, sd, 2.5) for sd in (80.0, 50.0) for _ in range(2)],
-        Smoothness(level_hu, 0.25 * level_hu, 20.0),
-        Smoothness(70.0, 20.0, 4.0),
-    ]
+    series = {
+        "radius": (Smoothness(1.4, 0.7, 2.5), (0.2, 0.12, 0.06, 0.04)),
+        "thickness": (Smoothness(0.8, 0.35, 2.5), (0.25, 0.12, 0.08)),
+        "outside": (Smoothness(0.0, 100.0, 3.0), (80.0, 50.0)),
+    }
+    beliefs = []
+    for mean, waves in series.values():
+        beliefs += [mean, *(Smoothness(0.0, sd, 2.5) for sd in waves for _ in range(2))]
+    beliefs.append(Smoothness(level_hu, 0.25 * level_hu, 20.0))
+    return beliefs + [Smoothness(WALL_HU, WALL_SD_HU, 2.0)] * (layout.count - len(beliefs))
 
 
 def fit_sections(
@@ -108,6 +116,7 @@ def fit_sections(
     start: FloatArray,
     level_hu: float,
     *,
+    calcium: npt.NDArray[np.bool_],
     blur_mm: float,
     iterations: int = ITERATIONS,
 ) -> Fit:
@@ -123,14 +132,16 @@ def fit_sections(
         Coefficients to start from.
     level_hu : float
         Brightness of the blood at the ostium.
+    calcium : (N, A) bool array
+        On which rays the wall may be of any brightness.
     blur_mm : float
         Standard deviation of the scanner's blur.
     iterations : int
         Of Gauss-Newton.
     """
     layout = Layout(rays.angles_rad)
-    beliefs = prior(level_hu)
-    precision = _precision(beliefs, len(start), rays.step_mm)
+    beliefs = prior(level_hu, layout)
+    precision = _precision(beliefs, _spread(beliefs, layout, calcium), rays.step_mm)
     mean = np.array([each.mean for each in beliefs])
     area = rays.rho_mm * RAY_STEP_MM * (2.0 * np.pi / len(rays.angles_rad)) * rays.step_mm / NOISE_MM3
     x, noise = start.copy(), 30.0
@@ -138,7 +149,8 @@ def fit_sections(
         residual, slopes, near = _compare(rays, layout, x, blur_mm)
         use = weights * near
         noise = _noise(residual, use * area)
-        robust = 1.0 / (1.0 + (residual / (3.0 * noise)) ** 2) ** 2
+        usual = 3.0 * noise + 0.1 * np.maximum(layout.series(x, "wall") - level_hu, 0.0)[..., None]
+        robust = 1.0 / (1.0 + (residual / usual) ** 2) ** 2
         w = use * robust * area / noise**2
         normal, gradient = _normal_equations(layout, slopes, residual, w)
         x = x + _limited(_solved(normal, gradient, precision, x - mean), layout)
@@ -151,17 +163,30 @@ def fit_sections(
 
 
 def start_from(
-    radius_mm: FloatArray, layout: Layout, level_hu: FloatArray, *, wall_hu: float = 70.0
+    layout: Layout,
+    *,
+    radius_mm: FloatArray,
+    thickness_mm: FloatArray,
+    level_hu: FloatArray,
+    wall_hu: FloatArray,
 ) -> FloatArray:
-    """Coefficients (N, M) that have given radii (N, A) and lumen brightness (N,)."""
+    """Coefficients (N, M) of given radii, thicknesses and wall brightness (N, A) and blood (N,)."""
     x = np.zeros((len(radius_mm), layout.count))
-    basis = layout.basis["radius"]
-    scale = np.where(np.arange(len(basis)) == 0, 1.0, 2.0)
-    x[:, layout.columns["radius"]] = radius_mm @ basis.T * scale / radius_mm.shape[1]
-    x[:, layout.columns["thickness"].start] = 0.8
+    for name, values in (("radius", radius_mm), ("thickness", thickness_mm)):
+        basis = layout.basis[name]
+        scale = np.where(np.arange(len(basis)) == 0, 1.0, 2.0)
+        x[:, layout.columns[name]] = values @ basis.T * scale / values.shape[1]
     x[:, layout.columns["lumen"].start] = level_hu
-    x[:, layout.columns["wall"].start] = wall_hu
+    basis = layout.basis["wall"]
+    x[:, layout.columns["wall"]] = wall_hu @ basis.T / basis.sum(axis=1)
     return x
+
+
+def _spread(beliefs: list[Smoothness], layout: Layout, calcium: npt.NDArray[np.bool_]) -> FloatArray:
+    """Prior standard deviations (N, M)."""
+    sd = np.tile([each.sd for each in beliefs], (len(calcium), 1))
+    sd[:, layout.columns["wall"]] = np.where(calcium @ layout.basis["wall"].T > 0.5, CALCIUM_SD_HU, WALL_SD_HU)
+    return sd
 
 
 def _compare(
@@ -213,22 +238,23 @@ def _normal_equations(
     return normal, gradient
 
 
-def _precision(beliefs: list[Smoothness], count: int, step_mm: float) -> FloatArray:
+def _precision(beliefs: list[Smoothness], sd: FloatArray, step_mm: float) -> FloatArray:
     """Inverse covariance of each coefficient along the vessel, banded: shape (3, N, M).
 
     Row d couples sections that are d apart. The spectrum falls with the fourth power of the wave
     number beyond 1 / length.
     """
-    second = np.zeros((3, count))
-    d = np.array([1.0, -2.0, 1.0])
+    length = np.array([each.length_mm for each in beliefs])
+    weight = step_mm / (2.0 * np.sqrt(2.0) * length * sd**2)
+    bands = np.zeros((3, *sd.shape))
+    bands[0] = weight
+    if len(sd) < 3:
+        return bands
+    bend = (length / step_mm) ** 4 * np.minimum(np.minimum(weight[:-2], weight[1:-1]), weight[2:])
+    d = (1.0, -2.0, 1.0)
     for offset in range(3):
         for i in range(3 - offset):
-            second[offset, i : i + max(count - 2, 0)] += d[i] * d[i + offset]
-    bands = np.zeros((3, count, len(beliefs)))
-    for m, each in enumerate(beliefs):
-        weight = step_mm / (2.0 * np.sqrt(2.0) * each.length_mm * each.sd**2)
-        bands[:, :, m] = weight * (each.length_mm / step_mm) ** 4 * second
-        bands[0, :, m] += weight
+            bands[offset, i : i + len(bend)] += d[i] * d[i + offset] * bend
     return bands
 
 
@@ -282,8 +308,3 @@ def _bounded(x: FloatArray, layout: Layout) -> FloatArray:
     thickness = layout.columns["thickness"].start
     x[:, thickness] = np.maximum(x[:, thickness], THINNEST_MM)
     return x
-
-
-def with_blur(fit: Fit, blur_mm: float) -> Fit:
-    """The same fit under another blur, to start from."""
-    return replace(fit, blur_mm=blur_mm)

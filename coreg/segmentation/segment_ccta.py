@@ -13,7 +13,7 @@ from coreg.centerline import Centerline
 from coreg.errors import InputError
 from coreg.segmentation.ccta_search import SearchField, cheapest_path, search_field, snapped, tube_along
 from coreg.segmentation.first_lumen import Cleared, blood_level, cleared, first_radius
-from coreg.segmentation.lumen_fit import Fit, Layout, fit_sections, start_from
+from coreg.segmentation.lumen_fit import WALL_HU, Fit, Layout, fit_sections, start_from
 from coreg.segmentation.rays import Rays, SmoothImage
 from coreg.volume import Volume
 
@@ -25,6 +25,7 @@ PATH_SMOOTHING = 1.0
 BLUR_MM = 0.42
 BLURS_MM = (0.30, 0.38, 0.46, 0.56)
 ROUNDS = 3
+HEALTHY_MM = 0.8
 LONGEST_SHIFT_MM = 0.6
 
 
@@ -85,8 +86,18 @@ def _measured(image: SmoothImage, line: Centerline, first_hu: float, blur: float
     clear = cleared(rays, level, blur)
     layout = Layout(rays.angles_rad)
     radius = first_radius(clear.rays, clear.weights, level)
-    start = start_from(radius, layout, level)
-    fit = fit_sections(clear.rays, clear.weights, start, first_hu, blur_mm=blur, iterations=iterations)
+    calcium = clear.calcium_mm > 0.0
+    start = start_from(
+        layout,
+        radius_mm=radius,
+        thickness_mm=np.where(calcium, clear.calcium_mm, HEALTHY_MM),
+        level_hu=level,
+        wall_hu=np.where(calcium, clear.calcium_hu, WALL_HU),
+    )
+    weights = np.ones_like(rays.values_hu)
+    fit = fit_sections(
+        rays, weights, start, first_hu, calcium=calcium, blur_mm=blur, iterations=iterations
+    )
     return Traced(line, rays, clear, level, fit)
 
 
@@ -95,10 +106,11 @@ def _best_blur(traced_: Traced) -> float:
     rest = []
     for blur in BLURS_MM:
         fit = fit_sections(
-            traced_.cleared.rays,
-            traced_.cleared.weights,
+            traced_.rays,
+            np.ones_like(traced_.rays.values_hu),
             traced_.fit.coefficients,
             float(traced_.level_hu[0]),
+            calcium=traced_.cleared.calcium_mm > 0.0,
             blur_mm=blur,
             iterations=3,
         )
