@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.centerline import Centerline, VesselTree
-from coreg.io.files import existing_file, read_text, unusable
+from coreg.io.files import existing_file, read_text, replaced_file, unusable
 from coreg.io.tables import read_table, write_table
-from coreg.io.vtk_files import read_polydata
+from coreg.io.vtk_files import read_polydata, write_polylines
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,7 +48,12 @@ def read_centerlines(path: Path) -> VesselTree:
 
 
 def write_centerline_csv(
-    path: Path, centerline: Centerline, *, quality: FloatArray | None = None, reason: Sequence[str] = ()
+    path: Path,
+    centerline: Centerline,
+    *,
+    quality: FloatArray | None = None,
+    reason: Sequence[str] = (),
+    wall_quality: FloatArray | None = None,
 ) -> None:
     """Write one vessel as CSV, ostium first.
 
@@ -62,6 +67,8 @@ def write_centerline_csv(
         From 0 to 1.
     reason : sequence of N str, optional
         Why the quality is low.
+    wall_quality : (N,) array, optional
+        The same of the outer wall, from 0 to 1; a column of its own where given.
     """
     count = len(centerline.points_mm)
     nothing = np.full(count, np.nan)
@@ -73,8 +80,25 @@ def write_centerline_csv(
         nothing if quality is None else quality,
     ]
     names = ["x_mm", "y_mm", "z_mm", "arc_length_mm", "radius_mm", "quality", "reason"]
-    rows = ([*values, text] for *values, text in zip(*columns, reason or [""] * count, strict=True))
+    rows = [[*values, text] for *values, text in zip(*columns, reason or [""] * count, strict=True)]
+    if wall_quality is not None:
+        names.append("wall_quality")
+        rows = [[*row, value] for row, value in zip(rows, wall_quality, strict=True)]
     write_table(path, names, rows)
+
+
+def write_centerline_vtp(path: Path, lines: Sequence[Centerline]) -> None:
+    """Write lines as VMTK does, in LPS mm, with their radii where all have one.
+
+    Raises
+    ------
+    InputError
+        If the `mesh` extra is missing.
+    """
+    radii = [line.radius_mm for line in lines if line.radius_mm is not None]
+    data = {RADIUS_ARRAY: np.concatenate(radii)} if len(radii) == len(lines) else {}
+    with replaced_file(path) as temporary:
+        write_polylines(temporary, [line.points_mm for line in lines], data)
 
 
 def _read_vtp(path: Path) -> VesselTree:
@@ -92,7 +116,7 @@ def _read_vtp(path: Path) -> VesselTree:
 
 
 def _read_csv(path: Path) -> VesselTree:
-    optional = ("radius_mm", "arc_length_mm", "quality", "reason")
+    optional = ("radius_mm", "arc_length_mm", "quality", "reason", "wall_quality")
     table = read_table(path, required=("x_mm", "y_mm", "z_mm"), optional=optional)
     points = np.column_stack([table.numbers(name, required=True) for name in ("x_mm", "y_mm", "z_mm")])
     radius = table.numbers("radius_mm")

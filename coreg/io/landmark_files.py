@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 LANDMARK_COLUMNS = ("id", "frame", "angle_deg", "x_mm", "y_mm", "z_mm")
 _OPTIONAL = ("radius_mm", "kind", "sd_frames", "sd_deg")
+_DIRECTION = ("dir_x", "dir_y", "dir_z")
 _FARTHEST_MM = 1e5
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -98,14 +99,14 @@ def write_landmarks(path: Path, landmarks: Iterable[Landmark]) -> None:
 
 
 def read_ccta_side_branches(path: Path) -> tuple[SideBranch, ...]:
-    """Read ccta_side_branches.csv: ostium centres in LPS mm.
+    """Read ccta_side_branches.csv: ostium centres, and directions where known, in LPS.
 
     Raises
     ------
     InputError
         If it is no such table, an id is malformed or comes twice, or a value is out of range.
     """
-    optional = ("arc_length_mm", "radius_mm", "probability")
+    optional = ("arc_length_mm", "radius_mm", "probability", *_DIRECTION)
     table = read_table(path, required=("id", "x_mm", "y_mm", "z_mm"), optional=optional)
     points = np.column_stack([table.numbers(name, required=True) for name in ("x_mm", "y_mm", "z_mm")])
     arc, radius, probability = (
@@ -113,17 +114,32 @@ def read_ccta_side_branches(path: Path) -> tuple[SideBranch, ...]:
         _not_negative(table, "radius_mm"),
         _shares(table),
     )
+    directions = _directions(table)
     return tuple(
-        SideBranch(name, points[row], arc[row], radius[row], probability=probability[row])
+        SideBranch(
+            name,
+            points[row],
+            arc[row],
+            radius[row],
+            probability=probability[row],
+            direction=directions[row],
+        )
         for row, name in enumerate(_ids(table))
     )
 
 
 def write_ccta_side_branches(path: Path, branches: Iterable[SideBranch]) -> None:
     """Write ccta_side_branches.csv."""
-    names = ["id", "arc_length_mm", "x_mm", "y_mm", "z_mm", "radius_mm", "probability"]
+    names = ["id", "arc_length_mm", "x_mm", "y_mm", "z_mm", "radius_mm", "probability", *_DIRECTION]
     rows = (
-        (each.id, each.arc_length_mm, *_coordinates(each.world_mm), each.radius_mm, each.probability)
+        (
+            each.id,
+            each.arc_length_mm,
+            *_coordinates(each.world_mm),
+            each.radius_mm,
+            each.probability,
+            *_coordinates(each.direction),
+        )
         for each in branches
     )
     write_table(path, names, rows)
@@ -195,6 +211,18 @@ def _world(table: Table) -> list[FloatArray | None]:
         expected = f"mm, within {_FARTHEST_MM:g} mm of the scanner's centre"
         raise table.bad_cell(int(row), ("x_mm", "y_mm", "z_mm")[column], expected)
     return [point if np.isfinite(point).all() else None for point in points]
+
+
+def _directions(table: Table) -> list[FloatArray | None]:
+    vectors = np.column_stack([table.numbers(name) for name in _DIRECTION])
+    directions: list[FloatArray | None] = []
+    for row, vector in enumerate(vectors):
+        length = float(np.linalg.norm(vector))
+        known = bool(np.isfinite(vector).any())
+        if known and not length > 1e-6:
+            raise table.bad_cell(row, _DIRECTION[0], "a vector dir_x,dir_y,dir_z, or none of the three")
+        directions.append(vector / length if known else None)
+    return directions
 
 
 def _optional(table: Table, name: str) -> list[float | None]:

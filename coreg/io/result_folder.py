@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coreg.io.files import unusable
-from coreg.io.registration_json import case_id_of
+from coreg.io.json_fields import case_id_of
 
+# Either says whose result a folder holds.
+OWNER_FILES = ("registration.json", "segmentation.json")
 REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -91,7 +93,7 @@ def _check_target(out: Path, target: Path, case_id: str, *, force: bool) -> None
     content = {each.name for each in target.iterdir()} - set(REVIEWER_FILES)
     if not content or force:
         return
-    owner = case_id_of(target)
+    owner = next(filter(None, (case_id_of(target / name) for name in OWNER_FILES)), None)
     if owner != case_id:
         found = f"a result of case {owner}" if owner else f"other content ({sorted(content)[0]})"
         expected = f"a new or empty folder, or a result of case {case_id}; --force replaces it"

@@ -28,3 +28,23 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """Hash the content of all DICOM files in and below a folder, whatever their names and order.
+
+    Names are left out since those of DICOM files often tell a patient's.
+    """
+    dicom = [each for each in folder.rglob("*") if each.is_file() and _is_dicom(each)]
+    together = hashlib.sha256()
+    for each in sorted(sha256_of(path) for path in dicom):
+        together.update(bytes.fromhex(each))
+    return together.hexdigest()
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError as error:
+        raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error

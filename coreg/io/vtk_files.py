@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,37 @@ def write_polydata(path: Path, points: FloatArray, triangles: IntArray) -> None:
     OSError
         If the file cannot be written.
     """
+    _write(path, points, np.asarray(triangles).ravel(), np.full(len(triangles), 3), "polygons", {})
+
+
+def write_polylines(path: Path, lines: Sequence[FloatArray], point_data: Mapping[str, FloatArray]) -> None:
+    """Write lines of points (N, 3) in LPS mm as .vtp, with values per point of all lines one after another.
+
+    Raises
+    ------
+    InputError
+        If the `mesh` extra is missing.
+    OSError
+        If the file cannot be written.
+    """
+    points = np.concatenate(lines)
+    _write(path, points, np.arange(len(points)), np.array([len(line) for line in lines]), "lines", point_data)
+
+
+def vtk_is_there() -> bool:
+    """Tell whether the `mesh` extra is installed."""
+    return find_spec("vtkmodules") is not None
+
+
+def _write(
+    path: Path,
+    points: FloatArray,
+    corners: IntArray,
+    counts: IntArray,
+    kind: Literal["polygons", "lines"],
+    point_data: Mapping[str, FloatArray],
+) -> None:
+    """Write cells: ``counts`` tells how many of ``corners``, one after the other, each has."""
     try:
         from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
         from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray
@@ -109,13 +141,19 @@ def write_polydata(path: Path, points: FloatArray, triangles: IntArray) -> None:
     except ImportError as error:
         raise mesh_extra_missing(path) from error
 
-    data, nodes, cells = vtkPolyData(), vtkPoints(), vtkCellArray()
+    data, nodes, cell_array = vtkPolyData(), vtkPoints(), vtkCellArray()
     nodes.SetData(numpy_to_vtk(np.ascontiguousarray(points), deep=True))
-    offsets = np.arange(0, 3 * len(triangles) + 1, 3, dtype=np.int64)
-    corners = np.ascontiguousarray(triangles, dtype=np.int64).ravel()
-    cells.SetData(numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(corners, deep=True))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    corner_ids = np.ascontiguousarray(corners, dtype=np.int64)
+    cell_array.SetData(
+        numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(corner_ids, deep=True)
+    )
     data.SetPoints(nodes)
-    data.SetPolys(cells)
+    (data.SetPolys if kind == "polygons" else data.SetLines)(cell_array)
+    for name, values in point_data.items():
+        array = numpy_to_vtk(np.ascontiguousarray(values, dtype=np.float64), deep=True)
+        array.SetName(name)
+        data.GetPointData().AddArray(array)
     writer: Any
     if path.suffix.lower() == ".ply":
         writer = vtkPLYWriter()
