@@ -45,6 +45,7 @@ class CctaSection(_Section):
     """What is known of the CCTA; file names as in the file, points in LPS mm."""
 
     image: FileName | None = None
+    series: Annotated[int, Field(ge=1)] | None = None
     lumen: FileName | None = None
     wall: FileName | None = None
     centerline: FileName | None = None

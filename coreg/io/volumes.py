@@ -68,7 +68,7 @@ def read_label(path: Path) -> Volume:
     volume = read_volume(path)
     values = volume.values
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        _check_nifti_finite(path)
+        check_nifti_finite(path, expected="a label image without NaN")
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         index = np.argwhere(~np.isfinite(values))[0]
         found = f"{values[tuple(index)]} at slice {index[0]}, row {index[1]}, column {index[2]}"
@@ -116,6 +116,33 @@ def data_files(path: Path) -> list[Path]:
     """List the files an image consists of: itself and, for .mhd and .nhdr, its raw data."""
     name = _data_file_name(path) if path.suffix.lower() in {".mhd", ".nhdr"} else None
     return [path] if name is None else [path, path.parent / name]
+
+
+def check_nifti_finite(path: Path, *, expected: str) -> None:
+    """Look for NaN in the file itself, since ITK reads those of a NIfTI file as 0.
+
+    Raises
+    ------
+    InputError
+        If there is one; it says what was ``expected``.
+    """
+    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        header = file.read(540)
+        order = "<" if struct.unpack("<i", header[:4])[0] in {348, 540} else ">"
+        old = struct.unpack(f"{order}i", header[:4])[0] == 348
+        code = struct.unpack_from(f"{order}h", header, 70 if old else 12)[0]
+        offset = int(struct.unpack_from(f"{order}f" if old else f"{order}q", header, 108 if old else 168)[0])
+        if code not in _NIFTI_FLOATS:
+            return
+        dtype, first = np.dtype(f"{order}{_NIFTI_FLOATS[code]}"), 0
+        file.seek(offset)
+        while block := file.read(1 << 20):
+            values = np.frombuffer(block, dtype, len(block) // dtype.itemsize)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                found = f"{values[bad[0]]} at voxel {first + bad[0]} of the file"
+                raise unusable(path, "voxels", found=found, expected=expected)
+            first += len(values)
 
 
 def _index_to_world(path: Path, image: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -224,27 +251,6 @@ def _check_nifti(path: Path) -> None:
         raise unusable(
             path, "length", found=found, expected=f"{size} bytes for {shape} voxels; is it cut off?"
         )
-
-
-def _check_nifti_finite(path: Path) -> None:
-    """Look for NaN in the file itself, since ITK reads those of a NIfTI file as 0."""
-    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as file:
-        header = file.read(540)
-        order = "<" if struct.unpack("<i", header[:4])[0] in {348, 540} else ">"
-        old = struct.unpack(f"{order}i", header[:4])[0] == 348
-        code = struct.unpack_from(f"{order}h", header, 70 if old else 12)[0]
-        offset = int(struct.unpack_from(f"{order}f" if old else f"{order}q", header, 108 if old else 168)[0])
-        if code not in _NIFTI_FLOATS:
-            return
-        dtype, first = np.dtype(f"{order}{_NIFTI_FLOATS[code]}"), 0
-        file.seek(offset)
-        while block := file.read(1 << 20):
-            values = np.frombuffer(block, dtype, len(block) // dtype.itemsize)
-            bad = np.flatnonzero(~np.isfinite(values))
-            if len(bad):
-                found = f"{values[bad[0]]} at voxel {first + bad[0]} of the file"
-                raise unusable(path, "voxels", found=found, expected="a label image without NaN")
-            first += len(values)
 
 
 def _nifti_fields(path: Path, header: bytes) -> tuple[list[int], int]:
