@@ -13,6 +13,7 @@ from coreg.errors import InputError
 
 # A pullback's pixels are far smaller than those of any CCTA.
 LARGEST_PULLBACK_PIXEL_MM = 0.12
+NO_PULLBACKS = "a DICOM pullback; reading it is not available in this version"
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,16 @@ def described(path: Path) -> Described:
     InputError
         If it is missing, broken, or of no known kind.
     """
+    from coreg.io.dicom_headers import dicom_files, is_dicom_file
     from coreg.io.files import existing_file, unusable
     from coreg.io.surfaces import is_surface_file
     from coreg.io.volumes import is_volume_file
 
     if path.is_dir():
-        expected = "a case, a result, or a file (DICOM is not read in this version)"
-        raise unusable(path, "", found="a folder without case.toml or registration.json", expected=expected)
+        if dicom_files(path):
+            return _dicom(path)
+        found = "a folder without case.toml, registration.json or DICOM files"
+        raise unusable(path, "", found=found, expected="a case, a result, a DICOM folder, or a file")
     existing_file(path)
     name = path.name.lower()
     if is_volume_file(path):
@@ -62,8 +66,37 @@ def described(path: Path) -> Described:
         return _centerlines(path)
     if name.endswith((".csv", ".tsv", ".txt")):
         return _table(path)
+    if is_dicom_file(path):
+        return _dicom(path)
     expected = "a case.toml, an image, a surface, a centerline or a table"
     raise unusable(path, "", found=f"a file ending in {path.suffix!r}", expected=expected)
+
+
+def _dicom(path: Path) -> Described:
+    """List the CT series by the numbers that ``ccta.series`` takes."""
+    from coreg.io.dicom_series import counted, dicom_content, series_facts, with_ct
+
+    content = dicom_content(path)
+    data: dict[str, Any] = {"pullbacks": content.pullbacks, "others": dict(content.others), "series": []}
+    if content.pullbacks and not content.series:
+        facts = {"files": counted(content.others), "reading": NO_PULLBACKS}
+        return Described("pullback (DICOM)", "", facts, data)
+    facts = {}
+    for each in with_ct(path, content).series:
+        name = f"series {each.number}"
+        facts[name] = series_facts(each)
+        notes = {"left out": each.left_out, "problem": each.problem, "warning": "; ".join(each.warnings)}
+        facts |= {f"{name}, {key}": text for key, text in notes.items() if text}
+        data["series"].append({key: value for key, value in vars(each).items() if key != "files"})
+    usable = [each.number for each in content.series if not each.left_out]
+    if len(usable) > 1:
+        numbers = ", ".join(map(str, usable))
+        facts["choice"] = f"set `ccta.series = N` in case.toml, N being one of {numbers}"
+    if content.others:
+        facts["besides"] = counted(content.others)
+    if content.pullbacks:
+        facts["pullbacks"] = NO_PULLBACKS
+    return Described("CT (DICOM)", "ccta.image" if usable else "", facts, data | {"usable": usable})
 
 
 def _volume(path: Path) -> Described:

@@ -51,7 +51,11 @@ def init(
         raise typer.BadParameter(msg)
     found: dict[str, tuple[Path, Described]] = {}
     unused: list[str] = []
+    slices = 0
     for file in files or []:
+        if _is_slice_of(file, found.get("ccta.image")):
+            slices += 1
+            continue
         try:
             what = described(file)
         except InputError as error:
@@ -65,6 +69,10 @@ def init(
         else:
             found[what.role] = (file, what)
             console.note(f"{what.role:<24} {file} ({what.kind})")
+    if slices:
+        unused.append(
+            f"{slices} more DICOM files beside {found['ccta.image'][0]}, which stands for its series"
+        )
     text, missing = case_text(found, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, text)
@@ -94,6 +102,7 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
         ccta.append(
             required("ccta.lumen", '"ccta_lumen.nii.gz"', "the CCTA lumen: a label image or closed surface")
         )
+    ccta += _series(found, required)
     ccta += _clicks(found, required)
     pullback = files("pullback", "image", "lumen", "eem", "positions", "side_branches")
     pullback += _pullback(found, required)
@@ -110,6 +119,22 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
         *(["\n[landmarks]", *landmarks] if landmarks else []),
     ]
     return "\n".join(parts) + "\n", missing
+
+
+def _is_slice_of(file: Path, image: tuple[Path, Described] | None) -> bool:
+    """Tell whether a file is a further one of DICOM files that were given one by one."""
+    from coreg.io.dicom_headers import is_dicom_file
+
+    return image is not None and image[0].is_file() and image[0].parent == file.parent and is_dicom_file(file)
+
+
+def _series(found: Found, required: Required) -> Sequence[str]:
+    usable: Sequence[int] = found["ccta.image"][1].data.get("usable", ()) if "ccta.image" in found else ()
+    if len(usable) < 2:
+        return []
+    numbers = ", ".join(map(str, usable))
+    why = f"which CT series the image is, one of {numbers} as `coreg info` lists them"
+    return [required("ccta.series", str(usable[0]), why)]
 
 
 def _clicks(found: Found, required: Required) -> Sequence[str]:
