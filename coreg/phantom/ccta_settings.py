@@ -62,7 +62,7 @@ class CctaSettings:
         Share of the artery's contrast over fat in the vein.
     chamber_gap_mm : float
         Tissue that is left between the artery's wall and any contrast-filled cavity.
-    appendage_gap_mm : float
+    auricle_gap_mm : float
         The same for a heart's auricle beside the artery, in one place.
     psf_mm, psf_z_mm : pair
         Standard deviation of the scanner's blur, in the plane and along z.
@@ -70,6 +70,14 @@ class CctaSettings:
         Standard deviation of the noise, and a factor on it.
     noise_correlation_mm : pair
         Standard deviation of the kernel that makes the noise grainy.
+    stent_odds, stent_length_mm, stent_hu : float, pair, pair
+        Odds of a stent, its length, and the HU of struts, which are widened to 0.3 mm.
+    bridge_odds : float
+        That muscle covers a part of the artery.
+    motion_odds, motion_mm : float, pair
+        Odds that a part of the artery moved during the scan, and how far it moved.
+    slab_odds, slab_step_mm : float, pair
+        Odds that the image is put together of slabs along z, and how far the slabs are apart across z.
     """
 
     contrast_hu: tuple[float, float] = (350.0, 480.0)
@@ -85,14 +93,22 @@ class CctaSettings:
     vein_odds: float = 1.0
     vein_gap_mm: tuple[float, float] = (0.2, 2.0)
     vein_touch_odds: float = 1.0 / 3.0
-    vein_contrast: tuple[float, float] = (0.3, 0.7)
+    vein_contrast: tuple[float, float] = (0.4, 0.75)
     chamber_gap_mm: float = 2.7
-    appendage_gap_mm: float = 1.0
+    auricle_gap_mm: float = 1.0
     psf_mm: tuple[float, float] = (0.30, 0.42)
     psf_z_mm: tuple[float, float] = (0.35, 0.50)
     noise_hu: tuple[float, float] = (20.0, 30.0)
     noise_factor: float = 1.0
     noise_correlation_mm: tuple[float, float] = (0.25, 0.40)
+    stent_odds: float = 0.125
+    stent_length_mm: tuple[float, float] = (10.0, 20.0)
+    stent_hu: tuple[float, float] = (2500.0, 4000.0)
+    bridge_odds: float = 0.0
+    motion_odds: float = 0.0
+    motion_mm: tuple[float, float] = (1.0, 2.5)
+    slab_odds: float = 0.0
+    slab_step_mm: tuple[float, float] = (0.5, 2.0)
 
 
 def ccta_preset(level: ImageLevel) -> CctaSettings:
@@ -121,9 +137,10 @@ def ccta_preset(level: ImageLevel) -> CctaSettings:
             spots=(0, 0),
             vein_gap_mm=(1.0, 2.0),
             vein_touch_odds=0.0,
-            vein_contrast=(0.3, 0.4),
-            appendage_gap_mm=2.7,
+            vein_contrast=(0.35, 0.45),
+            auricle_gap_mm=2.7,
             noise_hu=(12.0, 12.0),
+            stent_odds=0.0,
         )
     if level == "hard":
         return replace(
@@ -134,8 +151,12 @@ def ccta_preset(level: ImageLevel) -> CctaSettings:
             calcium_hu=(800.0, 1800.0),
             spots=(1, 5),
             vein_touch_odds=0.6,
-            vein_contrast=(0.5, 0.8),
+            vein_contrast=(0.5, 0.85),
             noise_hu=(35.0, 45.0),
+            stent_odds=0.25,
+            bridge_odds=0.3,
+            motion_odds=0.6,
+            slab_odds=0.5,
         )
     msg = f"level must be easy, typical or hard, got {level!r}"
     raise ValueError(msg)

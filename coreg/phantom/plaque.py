@@ -118,78 +118,73 @@ def make_wall(seed: int, lumen: Lumen, healthy_mm: FloatArray, settings: CctaSet
         np.maximum(healthy_mm - lumen.radius_mm, 0.0), (2.0, 1.0), mode=("nearest", "wrap")
     )
     excess *= 1.0 + settings.remodelling
-    wall = _Tables(lumen.radius_mm, excess, np.full((rows, columns), NO_PLAQUE_MM), rng)
-    plaques = [
-        _stenosis(wall, lumen, healthy_mm, zone, settings)
-        for zone in _zones(excess.max(axis=1) > LEAST_PLAQUE_MM)
-    ]
-    plaques += [
-        _spot(wall, lumen, settings) for _ in range(rng.integers(settings.spots[0], settings.spots[1] + 1))
-    ]
+    calcium = np.full((rows, columns), NO_PLAQUE_MM)
+    plaques = []
+    for zone in _zones(excess.max(axis=1) > LEAST_PLAQUE_MM):
+        kind = _kind(rng, zone, lumen, settings)
+        calcium[zone] = _calcium(rng, excess[zone], kind)
+        plaques.append(_stenosis(kind, zone, lumen, healthy_mm, excess[zone]))
+    for _ in range(rng.integers(settings.spots[0], settings.spots[1] + 1)):
+        spot, thick = _spot(rng, lumen)
+        calcium = np.maximum(calcium, thick)
+        plaques.append(spot)
     texture = gaussian_filter(rng.standard_normal((rows, columns)), (5.0, 3.0), mode=("nearest", "wrap"))
     texture /= texture.std()
     thickness = np.where(excess > LEAST_PLAQUE_MM, excess + 0.3 * normal[:, None], NO_PLAQUE_MM)
-    calcium_outer = wall.inner + wall.calcium
+    inner = lumen.radius_mm + 0.1 + 0.1 * excess
     outer = lumen.radius_mm + normal[:, None] + excess
     return VesselWall(
-        np.maximum(outer, np.where(wall.calcium > 0.0, calcium_outer + 0.3, 0.0)),
+        np.maximum(outer, np.where(calcium > 0.0, inner + calcium + 0.3, 0.0)),
         lumen.radius_mm + thickness,
         np.clip(70.0 + 35.0 * texture, 20.0, 150.0),
-        wall.inner,
-        calcium_outer,
+        inner,
+        inner + calcium,
         np.clip(rng.uniform(*settings.calcium_hu) * (1.0 + 0.15 * texture), *settings.calcium_hu),
         normal,
         tuple(sorted(plaques, key=lambda each: each.first_mm)),
     )
 
 
-class _Tables:
-    """Calcium's inner radius and thickness (S, A) while they grow."""
+def _kind(rng: np.random.Generator, zone: slice, lumen: Lumen, settings: CctaSettings) -> PlaqueKind:
+    """Draw what the plaque of a stenosis is made of."""
+    odds = np.array(settings.plaque_odds) / np.sum(settings.plaque_odds)
+    kind = KINDS[rng.choice(3, p=odds)]
+    extra = settings.extra_plaque
+    if extra is not None and zone.start <= extra.arc_length_mm / lumen.radius_step_mm < zone.stop:
+        kind = extra.kind
+    return kind
 
-    def __init__(
-        self, lumen_mm: FloatArray, excess: FloatArray, calcium: FloatArray, rng: np.random.Generator
-    ) -> None:
-        self.inner = lumen_mm + 0.1
-        self.excess = excess
-        self.calcium = calcium
-        self.rng = rng
+
+def _calcium(rng: np.random.Generator, excess: FloatArray, kind: PlaqueKind) -> FloatArray:
+    """Thickness of calcium in a stenosis, a table like that of the plaque itself."""
+    if kind == "soft":
+        return np.full(excess.shape, NO_PLAQUE_MM)
+    patches = gaussian_filter(rng.standard_normal(excess.shape), (6.0, 5.0), mode=("nearest", "wrap"))
+    level = np.quantile(patches, 0.3 if kind == "calcified" else 0.65)
+    hard = (patches > level) & (excess > 0.35 * excess.max())
+    thick = np.where(hard, 0.75 * excess, NO_PLAQUE_MM)
+    smooth: FloatArray = gaussian_filter(thick, 0.7, mode=("nearest", "wrap"))
+    return smooth
 
 
 def _stenosis(
-    wall: _Tables, lumen: Lumen, healthy_mm: FloatArray, zone: slice, settings: CctaSettings
+    kind: PlaqueKind, zone: slice, lumen: Lumen, healthy_mm: FloatArray, excess: FloatArray
 ) -> Plaque:
-    """Fill a stenosis with plaque of one kind."""
-    rng, step = wall.rng, lumen.radius_step_mm
-    middle = lumen.radius_step_mm * 0.5 * (zone.start + zone.stop)
-    extra = settings.extra_plaque
-    odds = np.array(settings.plaque_odds) / np.sum(settings.plaque_odds)
-    kind = KINDS[rng.choice(3, p=odds)]
-    if extra is not None and abs(middle - extra.arc_length_mm) < EXTRA_HALF_LENGTH_MM:
-        kind = extra.kind
-    excess = wall.excess[zone]
-    if kind != "soft":
-        patches = gaussian_filter(rng.standard_normal(excess.shape), (6.0, 5.0), mode=("nearest", "wrap"))
-        level = np.quantile(patches, 0.3 if kind == "calcified" else 0.65)
-        hard = (patches > level) & (excess > 0.35 * excess.max())
-        thick = gaussian_filter(np.where(hard, 0.75 * excess, NO_PLAQUE_MM), 0.7, mode=("nearest", "wrap"))
-        wall.calcium[zone] = np.maximum(wall.calcium[zone], thick)
-        wall.inner[zone] += 0.1 * excess
     area = 1.0 - (lumen.radius_mm[zone] ** 2).sum(axis=1) / (healthy_mm[zone] ** 2).sum(axis=1)
     row, column = np.unravel_index(np.argmax(excess), excess.shape)
     return Plaque(
         kind,
-        zone.start * step,
-        (zone.stop - 1) * step,
+        zone.start * lumen.radius_step_mm,
+        (zone.stop - 1) * lumen.radius_step_mm,
         float(_angles(excess.shape[1])[column]),
         float(excess[row, column]),
         float(area.max()),
     )
 
 
-def _spot(wall: _Tables, lumen: Lumen, settings: CctaSettings) -> Plaque:
-    """Put a calcification into the wall, where it narrows nothing."""
-    rng = wall.rng
-    rows, columns = wall.calcium.shape
+def _spot(rng: np.random.Generator, lumen: Lumen) -> tuple[Plaque, FloatArray]:
+    """Put a calcification into the wall, where it narrows nothing; its thickness as a table."""
+    rows, columns = lumen.radius_mm.shape
     length, width = rng.uniform(1.0, 6.0), np.radians(rng.uniform(30.0, 120.0))
     thickness, angle = rng.uniform(0.4, 1.2), rng.uniform(0.0, 2.0 * np.pi)
     middle = rng.uniform(5.0, lumen.length_mm - 8.0)
@@ -198,8 +193,8 @@ def _spot(wall: _Tables, lumen: Lumen, settings: CctaSettings) -> Plaque:
     along = np.sqrt(np.clip(1.0 - (2.0 * (s - middle) / length) ** 2, 0.0, None))
     around = np.sqrt(np.clip(1.0 - (2.0 * apart / width) ** 2, 0.0, None))
     thick = thickness * along[:, None] * around
-    wall.calcium = np.maximum(wall.calcium, np.where(thick > 0.1, thick, NO_PLAQUE_MM))
-    return Plaque("calcified", middle - 0.5 * length, middle + 0.5 * length, angle, thickness, 0.0)
+    spot = Plaque("calcified", middle - 0.5 * length, middle + 0.5 * length, angle, thickness, 0.0)
+    return spot, np.where(thick > 0.1, thick, NO_PLAQUE_MM)
 
 
 def _zones(diseased: npt.NDArray[np.bool_]) -> list[slice]:
