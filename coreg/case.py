@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from coreg.centerline import VesselTree
+from coreg.centerline import Centerline, VesselTree
 from coreg.landmarks import Landmark, SideBranch
 from coreg.pullback import Pullback
 from coreg.surface import Surface
@@ -31,8 +31,7 @@ class CctaCase:
     tree : VesselTree or None
         Centerlines as read.
     ostium_mm, distal_mm : (3,) arrays or None
-        Clicks in LPS mm as given. Where there is no lumen, the ends of the centerline stand in for
-        clicks that are not given.
+        Rough clicks in LPS mm.
     side_branches : tuple of SideBranch
         As read.
     notes : tuple of str
@@ -51,6 +50,64 @@ class CctaCase:
     notes: tuple[str, ...] = ()
     patient: str | None = None
     vessel: str | None = None
+
+    @property
+    def known_image(self) -> Volume:
+        """The image of a CCTA that has one.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if self.image is None:
+            msg = f"case {self.id} has no CCTA image"
+            raise ValueError(msg)
+        return self.image
+
+    @property
+    def grid(self) -> Volume:
+        """The grid that labels are written on: the image's, else the lumen label's.
+
+        Raises
+        ------
+        ValueError
+            If there is neither.
+        """
+        if self.image is None and isinstance(self.lumen, Volume):
+            return self.lumen
+        return self.known_image
+
+    @property
+    def mouth_mm(self) -> FloatArray:
+        """The ostium's click, else the centerline's first point.
+
+        Raises
+        ------
+        ValueError
+            If there is neither.
+        """
+        if self.ostium_mm is not None:
+            return self.ostium_mm
+        return self._line().points_at(np.array(0.0))
+
+    @property
+    def ends_mm(self) -> tuple[FloatArray, FloatArray]:
+        """Ostium and distal click, the centerline's ends standing in for what is not given.
+
+        Raises
+        ------
+        ValueError
+            If a click and the centerline are missing.
+        """
+        distal = self._line().points_mm[-1] if self.distal_mm is None else self.distal_mm
+        return self.mouth_mm, distal
+
+    def _line(self) -> Centerline:
+        if self.tree is None:
+            msg = f"case {self.id} has neither both clicks nor a centerline"
+            raise ValueError(msg)
+        return self.tree.vessel(self.ostium_mm, self.distal_mm)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +93,23 @@ class CctaVessel:
     def marked(self) -> npt.NDArray[np.bool_]:
         """Which points, shape (N,), have a reason against their lumen."""
         return np.array([bool(each) for each in self.reason])
+
+    @property
+    def marked_stretches(self) -> tuple[tuple[float, float, str], ...]:
+        """Runs of points with one reason: arc length in mm of the first and the last, and the reason."""
+        arc = self.centerline.arc_length_mm.tolist()
+        stretches = []
+        for reason, run in groupby(range(len(arc)), key=lambda i: self.reason[i]):
+            points = list(run)
+            if reason:
+                stretches.append((arc[points[0]], arc[points[-1]], reason))
+        return tuple(stretches)
+
+    @property
+    def volume_mm3(self) -> float:
+        """Volume of the lumen between the first and the last section."""
+        area_mm2 = 0.5 * (self.lumen_radius_mm**2).sum(axis=1) * (2.0 * np.pi / self.lumen_radius_mm.shape[1])
+        return float(np.trapezoid(area_mm2, self.centerline.arc_length_mm))
 
     @property
     def angles_rad(self) -> FloatArray:

@@ -50,7 +50,11 @@ _LARGEST_LUMEN_ML = 1000.0
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
-def load_case(path: Path | str, *, progress: Progress | None = None) -> Case:
+def _silent(_stage: str, _fraction: float) -> None:
+    """Tell nobody."""
+
+
+def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
 
     The image is read only where there is no lumen.
@@ -85,7 +89,7 @@ def load_case(path: Path | str, *, progress: Progress | None = None) -> Case:
     )
 
 
-def load_ccta(path: Path | str, *, distal_needed: bool = True, progress: Progress | None = None) -> CctaCase:
+def load_ccta(path: Path | str, *, distal_needed: bool = True, progress: Progress = _silent) -> CctaCase:
     """Read what a case.toml, or that of a folder, says of the CCTA, its image included.
 
     Parameters
@@ -139,7 +143,7 @@ def _check_named_images(case: CaseFile) -> None:
 
 
 def _read_ccta(
-    case: CaseFile, *, with_image: bool, distal_needed: bool = True, progress: Progress | None = None
+    case: CaseFile, *, with_image: bool, distal_needed: bool = True, progress: Progress = _silent
 ) -> CctaCase:
     if case.ccta.lumen is None and case.ccta.image is None:
         expected = "ccta.lumen, a label image or a closed surface, or ccta.image to segment it from"
@@ -149,10 +153,6 @@ def _read_ccta(
     region = _region(lumen, image)
     tree = _read_tree(case, region)
     ostium, distal = _clicks(case, region, tree, distal_needed=distal_needed)
-    if lumen is None and tree is not None:
-        line = tree.vessel(ostium, distal)
-        ostium = line.points_at(np.array(0.0)) if ostium is None else ostium
-        distal = line.points_mm[-1] if distal is None else distal
     return CctaCase(
         case.id,
         image,
@@ -167,7 +167,7 @@ def _read_ccta(
     )
 
 
-def _read_image(case: CaseFile, progress: Progress | None) -> tuple[Volume | None, tuple[str, ...]]:
+def _read_image(case: CaseFile, progress: Progress) -> tuple[Volume | None, tuple[str, ...]]:
     if case.ccta.image is None:
         return None, ()
     # Loads pydicom, which most cases do without.

@@ -45,14 +45,13 @@ class CctaSection(_Section):
     """What is known of the CCTA; file names as in the file, points in LPS mm."""
 
     image: FileName | None = None
-    series: Annotated[int, Field(ge=1)] | None = None
     lumen: FileName | None = None
     wall: FileName | None = None
     centerline: FileName | None = None
     side_branches: FileName | None = None
     ostium: Triple | None = None
     distal: Triple | None = None
-    series: Annotated[int, Field(ge=0)] | None = None
+    series: Annotated[int, Field(ge=1)] | None = None
 
 
 class PullbackSection(_Section):

@@ -15,6 +15,7 @@ __all__ = [
     "read_registration",
     "replaced_folder",
     "sha256_of",
+    "sha256_of_folder",
     "write_frames",
     "write_registration",
     "write_validation",
@@ -35,16 +36,9 @@ def sha256_of_folder(folder: Path) -> str:
 
     Names are left out since those of DICOM files often tell a patient's.
     """
-    dicom = [each for each in folder.rglob("*") if each.is_file() and _is_dicom(each)]
+    from coreg.io.dicom_headers import dicom_files
+
     together = hashlib.sha256()
-    for each in sorted(sha256_of(path) for path in dicom):
+    for each in sorted(sha256_of(path) for path in dicom_files(folder)):
         together.update(bytes.fromhex(each))
     return together.hexdigest()
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError as error:
-        raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error

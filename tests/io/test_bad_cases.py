@@ -103,7 +103,7 @@ TWO_LINES = json.dumps({"markups": [LINE, LINE]})
         (
             {"ccta.lumen": None, "ccta.image": '"lumen.nii.gz"'},
             {},
-            f"ccta.lumen: found an image.*{NO_SEGMENTATION}",
+            "ccta.image: .*lumen.nii.gz: voxels: found .* HU",
         ),
         ({"ccta.lumen": None}, {}, "ccta.lumen: found no lumen"),
         ({"ccta.image": '"gone.dcm"'}, {}, "gone.dcm: ccta.image: found no such file or folder"),
