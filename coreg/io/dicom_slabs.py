@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
+from scipy.ndimage import median_filter, percentile_filter
 
 from coreg.volume import FloatArray
 
@@ -13,8 +13,8 @@ POOL, BLOCK = 2, 16
 NEIGHBOURS = 10
 AIR_HU = -950.0
 # Neighbouring slices differ by this much more than those around them, in this part of the body.
-LEAST_RATIO, LEAST_DEVIATIONS, LEAST_PART = 1.5, 6.0, 0.2
-FEWEST_BLOCKS = 12
+LEAST_RATIO, LEAST_DEVIATIONS, LEAST_PART = 1.5, 6.0, 0.12
+FEWEST_BLOCKS = 20
 
 
 def slab_steps(values: npt.NDArray[np.int16]) -> tuple[int, ...]:
@@ -40,7 +40,9 @@ def slab_steps(values: npt.NDArray[np.int16]) -> tuple[int, ...]:
     window = (2 * NEIGHBOURS + 1, 1)
     usual = median_filter(difference, size=window, mode="nearest")
     deviation = 1.4826 * median_filter(np.abs(difference - usual), size=window, mode="nearest")
-    odd = (difference > LEAST_RATIO * usual) & (difference > usual + LEAST_DEVIATIONS * deviation) & body
+    # In slices interpolated from others every few differences are larger; a step is beyond these too.
+    large = percentile_filter(difference, 85, size=window, mode="nearest")
+    odd = (difference > LEAST_RATIO * large) & (difference > usual + LEAST_DEVIATIONS * deviation) & body
     count = body.sum(axis=1)
     part = odd.sum(axis=1) / np.maximum(count, 1)
     steps = np.flatnonzero((part >= LEAST_PART) & (count >= FEWEST_BLOCKS))
