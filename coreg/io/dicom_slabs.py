@@ -14,7 +14,7 @@ NEIGHBOURS = 10
 AIR_HU = -950.0
 # Neighbouring slices differ by this much more than those around them, in this part of the body.
 LEAST_RATIO, LEAST_DEVIATIONS, LEAST_PART = 1.5, 6.0, 0.12
-FEWEST_BLOCKS = 20
+FEWEST_BLOCKS = 8
 
 
 def slab_steps(values: npt.NDArray[np.int16]) -> tuple[int, ...]:
@@ -43,9 +43,7 @@ def slab_steps(values: npt.NDArray[np.int16]) -> tuple[int, ...]:
     # In slices interpolated from others every few differences are larger; a step is beyond these too.
     large = percentile_filter(difference, 85, size=window, mode="nearest")
     odd = (difference > LEAST_RATIO * large) & (difference > usual + LEAST_DEVIATIONS * deviation) & body
-    count = body.sum(axis=1)
-    part = odd.sum(axis=1) / np.maximum(count, 1)
-    steps = np.flatnonzero((part >= LEAST_PART) & (count >= FEWEST_BLOCKS))
+    steps = np.flatnonzero(odd.sum(axis=1) >= np.maximum(LEAST_PART * body.sum(axis=1), FEWEST_BLOCKS))
     # Slabs are some 20 slices or more; steps everywhere are something else.
     return tuple(int(each) for each in steps) if len(steps) <= len(values) // NEIGHBOURS else ()
 
