@@ -125,7 +125,7 @@ def _dataset(path: Path, file: Path, place: str) -> Dataset:
         # The cause may quote what the file says.
         raise _damaged(path, place, "a file that is cut off or damaged") from None
     if "PixelData" not in dataset:
-        raise _damaged(path, place, "a file without pixels (cut off?)")
+        raise _damaged(path, place, "a file without pixels, or cut off in them")
     return dataset
 
 

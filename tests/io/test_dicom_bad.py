@@ -50,6 +50,13 @@ class Bad:
         path = self.series()[index]
         path.write_bytes(path.read_bytes()[:length])
 
+    def cut_compressed(self):
+        path = self.series()[20]
+        made = dcmread(path)
+        made.compress(uid.RLELossless)
+        made.save_as(path)
+        path.write_bytes(path.read_bytes()[:-100])
+
     def encoded(self, syntax, content):
         def change(made, _):
             made.file_meta.TransferSyntaxUID = syntax
@@ -181,6 +188,10 @@ BAD = {
     "cut off before the pixels": (
         lambda b: b.cut(20, -64 * 64 * 2 - 12),
         "slice at z = 920.00 mm: found a file without pixels",
+    ),
+    "cut off in compressed pixels": (
+        lambda b: b.cut_compressed(),
+        "slice at z = 920.00 mm: found a file without pixels, or cut off in them",
     ),
     "cut off in the header": (
         lambda b: b.cut(20, 700),
