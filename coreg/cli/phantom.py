@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coreg.cli.options import Force, Json, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from coreg.io.phantom_files import ImageTruth
+    from coreg.phantom import ImageLevel, PhantomCcta
 
 MANIFEST = "manifest.csv"
 
@@ -19,6 +23,13 @@ class Level(StrEnum):
     clean = "clean"
     typical = "typical"
     hard = "hard"
+
+
+IMAGE_LEVELS: dict[Level, ImageLevel] = {
+    Level.clean: "easy",
+    Level.typical: "typical",
+    Level.hard: "hard",
+}
 
 
 class Modality(StrEnum):
@@ -37,6 +48,17 @@ def phantom(
     modality: Annotated[
         Modality, typer.Option("--modality", help="OCT, or gated IVUS.", case_sensitive=False)
     ] = Modality.oct,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images",
+            help="Give the cases a CCTA image, to be segmented, instead of a lumen label and a centerline. "
+            "Adds some seconds and 20-30 MB per patient.",
+        ),
+    ] = False,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Like --images, with the image as a DICOM series.")
+    ] = False,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -51,7 +73,7 @@ def phantom(
     """
     from coreg.cli.console import Console
     from coreg.io.phantom_files import Truth, write_manifest, write_phantom
-    from coreg.phantom import lumen_surface, make_patient, preset
+    from coreg.phantom import ccta_preset, lumen_surface, make_ccta, make_patient, preset
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     settings = preset(level.value, modality=modality.value)
@@ -61,14 +83,14 @@ def phantom(
             progress(f"patient {seed + i}", i / count)
             patient = make_patient(seed + i, settings=settings)
             case = patient.case
-            truth = Truth(
-                patient.truth,
-                patient.landmarks,
-                patient.side_branches,
-                lumen_surface(patient.lumen),
-                patient.facts(),
-            )
-            write_phantom(out / case.id, case, truth, clockwise=patient.clockwise, force=force)
+            facts, ccta = patient.facts(), None
+            if images or dicom:
+                made = make_ccta(patient, settings=ccta_preset(IMAGE_LEVELS[level]))
+                facts |= made.facts()
+                ccta = _image_truth(made, dicom=dicom)
+            lumen = lumen_surface(patient.lumen)
+            truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen, facts)
+            write_phantom(out / case.id, case, truth, ccta=ccta, clockwise=patient.clockwise, force=force)
             rows.append((case.id, case.id, case.patient, case.vessel))
         write_manifest(out / MANIFEST, rows)
     patients = f"{count} synthetic patient{'s' * (count > 1)}"
@@ -76,3 +98,18 @@ def phantom(
         f"{patients} in {out}; next: coreg register {out / rows[0][0]} --out result",
         {"manifest": out / MANIFEST, "cases": [row[0] for row in rows], "level": level.value},
     )
+
+
+def _image_truth(made: PhantomCcta, *, dicom: bool) -> ImageTruth:
+    """Take an image and its truth to what is written of them."""
+    from math import degrees
+
+    from coreg.io.phantom_files import ImageTruth
+    from coreg.phantom import true_centerline, wall_surface
+
+    plaques = [
+        (each.kind, each.first_mm, each.last_mm, degrees(each.angle_rad), each.thickness_mm, each.area_share)
+        for each in made.wall.plaques
+    ]
+    line, wall = true_centerline(made.lumen), wall_surface(made.vessel)
+    return ImageTruth(made.image, made.labels, line, wall, plaques, dicom=dicom)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,26 @@ import numpy as np
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
+from coreg.centerline import Centerline
 from coreg.errors import InputError
 from coreg.io.case_model import CASE_NAME, read_case_file, write_case_file
 from coreg.io.centerlines import write_centerline_csv
 from coreg.io.contour_formats import write_contours
+from coreg.io.dicom_write import write_ct_series
 from coreg.io.frames_csv import write_frames
 from coreg.io.landmark_files import write_ccta_side_branches, write_landmarks, write_positions
 from coreg.io.result_folder import replaced_folder
 from coreg.io.surfaces import write_surface
-from coreg.io.tables import write_table
+from coreg.io.tables import Cell, write_table
 from coreg.io.volumes import write_volume
 from coreg.landmarks import Landmark, SideBranch
 from coreg.surface import Surface
 from coreg.volume import Volume
 
 TRUTH = "truth"
+IMAGE, DICOM = "ccta.nii.gz", "ccta"
+LUMEN_LABEL = 1
+PLAQUE_COLUMNS = ("kind", "first_mm", "last_mm", "angle_deg", "thickness_mm", "area_share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +58,42 @@ class Truth:
     facts: Mapping[str, str | float]
 
 
+@dataclass(frozen=True, eq=False)
+class ImageTruth:
+    """A synthetic CCTA image, and what is known exactly of it.
+
+    Attributes
+    ----------
+    image : Volume
+        int16 HU.
+    labels : Volume
+        uint8 on the same grid: 0 background, 1 lumen, 2 wall, 3 soft plaque, 4 calcified plaque, 5 stent.
+    centerline : Centerline
+        Of the main vessel, as the image shows it.
+    wall : Surface
+        Outer wall.
+    plaques : sequence
+        Rows of ``plaque.csv``.
+    dicom : bool
+        Whether the image is written as a DICOM series instead of NIfTI.
+    """
+
+    image: Volume
+    labels: Volume
+    centerline: Centerline
+    wall: Surface
+    plaques: Sequence[Sequence[Cell]]
+    dicom: bool = False
+
+
 def write_phantom(
-    folder: Path, case: Case, truth: Truth, *, clockwise: bool = False, force: bool = False
+    folder: Path,
+    case: Case,
+    truth: Truth,
+    *,
+    ccta: ImageTruth | None = None,
+    clockwise: bool = False,
+    force: bool = False,
 ) -> None:
     """Write a synthetic patient into a folder, whole or not at all.
 
@@ -66,6 +105,8 @@ def write_phantom(
         What a user would have.
     truth : Truth
         Goes into ``truth/``, out of the case's sight.
+    ccta : ImageTruth, optional
+        An image that the case has instead of the label and the centerline.
     clockwise : bool
         Whether contours are written from +row towards +column, which readers must not mind.
     force : bool
@@ -78,9 +119,12 @@ def write_phantom(
     """
     force = force or _is_phantom(folder, case.id)
     with replaced_folder(folder, case.id, force=force) as temporary:
-        _write_case(temporary, case, clockwise=clockwise)
+        named = _write_lumen(temporary, case) if ccta is None else _write_image(temporary, case, ccta)
+        _write_case(temporary, case, named, clockwise=clockwise)
         (temporary / TRUTH).mkdir()
         _write_truth(temporary / TRUTH, truth)
+        if ccta is not None:
+            _write_image_truth(temporary / TRUTH, ccta)
 
 
 def write_manifest(path: Path, cases: Iterable[tuple[str, str, str | None, str | None]]) -> None:
@@ -88,8 +132,8 @@ def write_manifest(path: Path, cases: Iterable[tuple[str, str, str | None, str |
     write_table(path, ["case_id", "case", "patient", "vessel"], cases)
 
 
-def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
-    pullback = case.pullback
+def _write_lumen(folder: Path, case: Case) -> dict[str, Any]:
+    """Write the CCTA's label or surface, and the centerline; what the case file names of them."""
     ccta: dict[str, Any] = {}
     lumen = case.known_lumen
     if isinstance(lumen, Volume):
@@ -101,9 +145,31 @@ def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
     if case.tree is not None:
         ccta["centerline"] = "centerline.csv"
         write_centerline_csv(folder / "centerline.csv", case.tree.lines[0])
-    for name, point in (("ostium", case.ostium_mm), ("distal", case.distal_mm)):
-        if point is not None:
-            ccta[name] = [float(value) for value in point]
+    return ccta
+
+
+def _write_image(folder: Path, case: Case, ccta: ImageTruth) -> dict[str, Any]:
+    if not ccta.dicom:
+        write_volume(folder / IMAGE, ccta.image)
+        return {"image": IMAGE}
+    (folder / DICOM).mkdir()
+    write_ct_series(folder / DICOM, ccta.image, name=case.id)
+    return {"image": DICOM}
+
+
+def _write_image_truth(folder: Path, ccta: ImageTruth) -> None:
+    lumen = (np.asarray(ccta.labels.values) == LUMEN_LABEL).astype(np.uint8)
+    write_volume(folder / "ccta_lumen.nii.gz", Volume(lumen, ccta.labels.index_to_world))
+    write_volume(folder / "ccta_labels.nii.gz", ccta.labels)
+    write_centerline_csv(folder / "ccta_centerline.csv", ccta.centerline)
+    write_surface(folder / "ccta_wall.stl", ccta.wall)
+    write_table(folder / "plaque.csv", PLAQUE_COLUMNS, ccta.plaques)
+
+
+def _write_case(folder: Path, case: Case, ccta: Mapping[str, Any], *, clockwise: bool) -> None:
+    pullback = case.pullback
+    clicks = (("ostium", case.ostium_mm), ("distal", case.distal_mm))
+    points = {name: [float(each) for each in point] for name, point in clicks if point is not None}
     step = -1 if clockwise else 1
     write_contours(folder / "contours.csv", {"lumen": {k: v[::step] for k, v in pullback.lumen.items()}})
     gated = pullback.modality == "IVUS"
@@ -126,7 +192,7 @@ def _write_case(folder: Path, case: Case, *, clockwise: bool) -> None:
         "id": case.id,
         "patient": case.patient,
         "vessel": case.vessel,
-        "ccta": ccta,
+        "ccta": {**ccta, **points},
         "pullback": run,
         "landmarks": {"file": "landmarks.csv"} if case.landmarks else None,
     }

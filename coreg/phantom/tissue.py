@@ -108,8 +108,8 @@ def _layers(blood: Blood) -> tuple[tuple[str, float, float], ...]:
         ("right", blood.right_hu, 0.0),
         ("auricle", PERICARDIUM_HU, -1.2),
         ("auricle", blood.auricle_hu, 0.0),
-        ("left", blood.left_hu, 0.0),
         ("aorta", AORTIC_WALL_HU, -1.5),
+        ("left", blood.left_hu, 0.0),
         ("aorta", blood.aorta_hu, 0.0),
     )
 
