@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,16 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from coreg.cli.console import RESEARCH_ONLY, Progress, number, part_of, table
-from coreg.errors import InputError
+from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, number, part_of, table
+from coreg.cli.provenance import provenance
+from coreg.cli.running import REPORT, entered, use_threads
+from coreg.cli.segmenting import length_mm, segmented, vessel_numbers
 
 if TYPE_CHECKING:
+    from coreg.case import Case, CctaCase
     from coreg.catheter_path import VirtualCatheterPath
+    from coreg.ccta_vessel import CctaVessel
+    from coreg.io.segmentation_files import VesselShapes
     from coreg.result import Registration
     from coreg.validation import FrameErrors, LandmarkError
 
 LANDMARKS = "landmarks.csv"
-REPORT = "report.html"
+SEGMENTATION = "segmentation"
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,7 @@ class Outcome:
     truth_errors: FrameErrors | None
     out: Path
     seconds: float
-
-
-def use_threads(threads: int | None) -> None:
-    """Set how many threads the numerical libraries take; before they are loaded."""
-    if threads is not None:
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ[name] = str(threads)
-        import torch
-
-        torch.set_num_threads(threads)
+    vessel: CctaVessel | None = None
 
 
 def check_device(device: str) -> None:
@@ -103,75 +98,103 @@ def register_case(
     progress("reading the case", 0.0)
     from coreg.io.case_file import input_paths, load_case, read_case_file
     from coreg.io.files import naming
-    from coreg.io.landmark_files import write_landmarks
-    from coreg.io.results import replaced_folder, write_frames, write_registration, write_validation
+    from coreg.io.results import replaced_folder
 
     start = time.perf_counter()
     case_file = read_case_file(path)
     with ExitStack() as stack:
         inputs = input_paths(case_file)
-        folder = _entered(stack, replaced_folder(out, case_file.id, force=wanted.force, inputs=inputs))
-        case = load_case(path)
-        progress("loading the numerical libraries", 0.05)
-        from coreg.registration import register
-        from coreg.settings import RegistrationSettings
-        from coreg.validation import frame_errors, landmark_errors
-
+        folder = entered(stack, replaced_folder(out, case_file.id, force=wanted.force, inputs=inputs))
+        given = load_case(path, progress=part_of(progress, 0.0, 0.05))
+        made = provenance(case_file.path, inputs)
         with naming(str(case_file.path)):
-            registration = register(
-                case,
-                settings=RegistrationSettings(seed=wanted.seed),
-                method=wanted.method,
-                device=wanted.device,
-                threads=wanted.threads or 1,
-                progress=part_of(progress, 0.1, 0.8),
-            )
-        provenance = _provenance(registration.provenance, case_file.path, inputs)
-        registration = dataclasses.replace(registration, provenance=provenance)
-        errors = landmark_errors(registration.path, case.landmarks)
-        truth_errors = None if truth is None else frame_errors(registration.path, truth)
-        progress("writing the report", 0.8)
-        from coreg.report import write_report
-
-        write_frames(folder / "frames.csv", registration.path)
-        write_registration(folder, registration, case_id=case.id)
-        if errors:
-            write_validation(folder / "validation.csv", errors)
-            write_landmarks(folder / LANDMARKS, case.landmarks)
-        write_report(folder / REPORT, case, registration, errors, truth_errors)
+            found = None
+            if given.lumen is None:
+                found = segmented(given.ccta, progress=part_of(progress, 0.05, 0.6))
+            case = given if found is None else _with_vessel(given, *found)
+            rest = part_of(progress, 0.05 if found is None else 0.6, 0.9)
+            registration = _registered(case, wanted, progress=rest)
+        registration = _completed(registration, made, found)
+        progress("writing the report", 0.9)
+        outcome = _written(folder, case, registration, truth, None if found is None else (given.ccta, *found))
     progress("done", 1.0)
-    return Outcome(case.id, registration, errors, truth_errors, out, time.perf_counter() - start)
+    return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start)
 
 
-def _entered(stack: ExitStack, folder: Any) -> Path:
-    """Enter the result folder; whatever is wrong with it is wrong usage, not a bad input."""
-    try:
-        return Path(stack.enter_context(folder))
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from error
+def _with_vessel(case: Case, vessel: CctaVessel, shapes: VesselShapes) -> Case:
+    """Give a case the lumen, centerline and side branches that were segmented."""
+    from coreg.centerline import VesselTree
+
+    tree = VesselTree((vessel.centerline,))
+    # The vessel runs from click to click already.
+    return dataclasses.replace(
+        case,
+        lumen=shapes.surface,
+        tree=tree,
+        ostium_mm=None,
+        distal_mm=None,
+        ccta_side_branches=vessel.side_branches,
+    )
 
 
-def _provenance(made: Mapping[str, Any], case_path: Path, inputs: Sequence[Path]) -> dict[str, Any]:
-    """Add versions and hashes of inputs to what the registration says of itself.
+def _registered(case: Case, wanted: Wanted, *, progress: Progress) -> Registration:
+    progress("loading the numerical libraries", 0.0)
+    from coreg.registration import register
+    from coreg.settings import RegistrationSettings
 
-    Inputs are named relative to the case, so that a shared result does not tell where it was made.
-    """
-    import platform
-    from importlib.metadata import version
+    return register(
+        case,
+        settings=RegistrationSettings(seed=wanted.seed),
+        method=wanted.method,
+        device=wanted.device,
+        threads=wanted.threads or 1,
+        progress=part_of(progress, 0.05, 1.0),
+    )
 
-    from coreg import __version__
-    from coreg.io.results import sha256_of
 
-    names = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
-    versions = {"coreg": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
-    folder = case_path.parent.resolve()
-    hashes = {}
-    for path in inputs:
-        if path.is_file():
-            full = path.resolve()
-            inside = full.is_relative_to(folder)
-            hashes[str(full.relative_to(folder)) if inside else path.name] = sha256_of(path)
-    return {**versions, **made, "inputs_sha256": hashes}
+def _completed(
+    registration: Registration, made: Mapping[str, Any], found: tuple[CctaVessel, VesselShapes] | None
+) -> Registration:
+    """Add how it was made, and the doubts that come with an automatic segmentation."""
+    from coreg.registration import doubted
+
+    of_lumen = "as given" if found is None else "segmented from the image"
+    provenance = {**made, **registration.provenance, "ccta_lumen": of_lumen}
+    registration = dataclasses.replace(registration, provenance=provenance)
+    return registration if found is None else doubted(registration, found[0])
+
+
+def _written(
+    folder: Path,
+    case: Case,
+    registration: Registration,
+    truth: VirtualCatheterPath | None,
+    found: tuple[CctaCase, CctaVessel, VesselShapes] | None,
+) -> Outcome:
+    """Measure the errors and write all files of a result."""
+    from coreg.io.landmark_files import write_landmarks
+    from coreg.io.results import write_frames, write_registration, write_validation
+    from coreg.io.segmentation_files import write_ccta_segmentation
+    from coreg.report import segmentation_parts, write_report
+    from coreg.validation import frame_errors, landmark_errors
+
+    errors = landmark_errors(registration.path, case.landmarks)
+    truth_errors = None if truth is None else frame_errors(registration.path, truth)
+    write_frames(folder / "frames.csv", registration.path)
+    write_registration(folder, registration, case_id=case.id)
+    if errors:
+        write_validation(folder / "validation.csv", errors)
+        write_landmarks(folder / LANDMARKS, case.landmarks)
+    more = []
+    if found is not None:
+        ccta, vessel, shapes = found
+        (folder / SEGMENTATION).mkdir()
+        made = registration.provenance
+        write_ccta_segmentation(folder / SEGMENTATION, vessel, shapes, case_id=case.id, made=made)
+        more = segmentation_parts(ccta, vessel, shapes.surface)
+    write_report(folder / REPORT, case, registration, errors, truth_errors, more=more)
+    vessel_found = None if found is None else found[1]
+    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, vessel_found)
 
 
 def headline(outcome: Outcome) -> str:
@@ -181,6 +204,9 @@ def headline(outcome: Outcome) -> str:
     rows += [("", f"- {reason}") for reason in registration.reasons]
     placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
     rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
+    if outcome.vessel is not None:
+        marked = f"{outcome.vessel.marked.mean():.0%} of it marked"
+        rows.append(("CCTA lumen", f"segmented over {length_mm(outcome.vessel):.1f} mm, {marked}"))
     if outcome.errors:
         rows.append(
             (f"landmarks ({len(outcome.errors)})", f"{mean_errors(outcome.errors)}, mean absolute error")
@@ -192,8 +218,7 @@ def headline(outcome: Outcome) -> str:
         ("time", f"{outcome.seconds:.1f} s"),
         ("report", str(outcome.out / REPORT)),
     ]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows) + f"\n{RESEARCH_ONLY}"
+    return aligned(rows)
 
 
 def mean_errors(errors: Sequence[Any]) -> str:
@@ -228,6 +253,8 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "report": outcome.out / REPORT,
         "use": RESEARCH_ONLY,
     }
+    if outcome.vessel is not None:
+        data["segmentation"] = vessel_numbers(outcome.vessel)
     if outcome.errors:
         data["landmarks"] = errors_data(outcome.errors)
     if outcome.truth_errors is not None:

@@ -124,3 +124,10 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     if not math.isfinite(value):
         return "-"
     return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+
+
+def aligned(rows: Sequence[tuple[str, str]]) -> str:
+    """Write names and values in two columns, and below what it must not be used for."""
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {value}" for name, value in rows]
+    return "\n".join([*lines, RESEARCH_ONLY])

@@ -17,6 +17,7 @@ from coreg.cli.info import info
 from coreg.cli.init import init
 from coreg.cli.phantom import phantom
 from coreg.cli.register import register
+from coreg.cli.segment import segment
 from coreg.cli.validate import validate
 from coreg.errors import InputError, RegistrationError
 
@@ -57,6 +58,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
 for command, example in EXAMPLES.items():
     app.command(epilog=f"Example: {example}")(command)
 app.command()(phantom)
+app.add_typer(segment, name="segment")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,5 +2,6 @@
 
 from coreg.registration.register import register, torch_device
 from coreg.registration.scene import vessel_centerline
+from coreg.registration.segmented import doubted
 
-__all__ = ["register", "torch_device", "vessel_centerline"]
+__all__ = ["doubted", "register", "torch_device", "vessel_centerline"]

@@ -1,5 +1,22 @@
-"""The page that shows whether a registration worked."""
+"""The pages that show whether a registration or a segmentation worked."""
 
+from coreg.report.html import Part
 from coreg.report.page import report_html, write_report
+from coreg.report.segmentation import (
+    segmentation_html,
+    segmentation_parts,
+    tree_html,
+    write_segmentation_report,
+    write_tree_report,
+)
 
-__all__ = ["report_html", "write_report"]
+__all__ = [
+    "Part",
+    "report_html",
+    "segmentation_html",
+    "segmentation_parts",
+    "tree_html",
+    "write_report",
+    "write_segmentation_report",
+    "write_tree_report",
+]

@@ -58,3 +58,46 @@ smoothed line: compare them among each other, not with the arc lengths above.
 MAKING = """
 Costs by stage, settings, versions and the SHA-256 of each input: the same again gives the same result.
 """
+
+PATH = """
+The brightest voxels within 3 mm of the vessel's depth, first without and then with what was found. The line
+must stay in one bright tube from the ostium to the distal click; where it cuts across dark tissue, runs
+through a chamber of the heart or changes into another vessel, the path is wrong: move a click, and segment
+again.
+"""
+
+STRAIGHTENED = """
+Lengthwise cuts along the centerline, straightened, at four angles from its frames' normal; window -250 to
+650 HU. The vessel should lie in the middle of all of them, bright and without a break, and the orange lines
+on its edges. Shaded: the lumen is not to be trusted there, for the reasons in the table.
+"""
+
+ACROSS = """
+Cross-sections every few mm, seen looking distally, and in bold those of the lowest quality. The orange
+outline should enclose the bright lumen without calcium and without side branches; the blue one, the outer
+wall, is an estimate where fat does not show it. An orange frame marks a lumen that is not to be trusted.
+"""
+
+PROFILE = """
+A lumen that widens at a branch or jumps from one section to the next is suspicious. Calcium by angle as in
+the cross-sections: 0° is to the right, 90° is down. The brightness of the blood falls slowly along an artery;
+a sudden change means that the line leaves it.
+"""
+
+VESSEL_IN_SPACE = """
+The segmented lumen with its side branches. L, P and S point to the patient's left, back and head.
+"""
+
+BRANCHES = """
+Arc length is that of the branch's mouth along the vessel, from the ostium; the angle is that between branch
+and vessel.
+"""
+
+VESSEL_MAKING = """
+Versions and the SHA-256 of each input: the same again gives the same result.
+"""
+
+TREE_LINES = """
+Every line runs from the ostium to one end. To segment one of the vessels, write its end into the case as
+ccta.distal.
+"""

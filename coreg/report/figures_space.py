@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from coreg.report.style import AFTER, DOUBT, LANDMARK, WIDTH_IN, landmark_handle
+from coreg.report.figures_slabs import Dot, Stroke, legend_handles
+from coreg.report.style import AFTER, DOUBT, LANDMARK, WIDTH_IN
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -76,16 +76,54 @@ def vessel_in_space(
         In the CCTA.
     """
     posed = catheter_mm[np.isfinite(catheter_mm).all(axis=1)]
-    focus = posed if len(posed) > 2 else centerline_mm
-    centre = focus.mean(axis=0)
+    sure = reliable[:-1] & reliable[1:]
+    strokes = [
+        Stroke(centerline_mm, "white", "", 2.2),
+        Stroke(centerline_mm, "#444444", "CCTA centerline", 1.0),
+        Stroke(_pieces(catheter_mm, sure), AFTER, "catheter path", 2.2),
+    ]
+    if not reliable.all():
+        strokes.append(Stroke(_pieces(catheter_mm, ~sure), DOUBT, "catheter path, not reliable", 2.2))
+    dots = [Dot(point, name, "D", LANDMARK, "CCTA landmark") for name, point in landmarks]
+    ends = [(posed[0], "proximal"), (posed[-1], "distal")] if len(posed) else []
+    return lines_in_space(triangles_mm, posed if len(posed) > 2 else centerline_mm, strokes, dots, ends)
+
+
+def _pieces(points_mm: FloatArray, wanted: BoolArray) -> FloatArray:
+    """Lay steps (N - 1,) of a line one after the other, NaN between them."""
+    gaps = np.full((len(wanted), 3), np.nan)
+    return np.stack([points_mm[:-1], points_mm[1:], gaps], axis=1)[wanted].reshape(-1, 3)
+
+
+def lines_in_space(
+    triangles_mm: FloatArray,
+    focus_mm: FloatArray,
+    strokes: Sequence[Stroke],
+    dots: Sequence[Dot],
+    ends: Sequence[tuple[FloatArray, str]] = (),
+) -> Figure:
+    """Draw a surface, lines and points from two sides.
+
+    Parameters
+    ----------
+    triangles_mm : (F, 3, 3) array
+        Of the surface, world mm.
+    focus_mm : (N, 3) array
+        Along the vessel; the picture holds them all. What lies outside is cut off.
+    strokes, dots
+        Lines, which NaN may interrupt, and points.
+    ends : sequence of ((3,) array, str)
+        Words at points.
+    """
+    centre = focus_mm.mean(axis=0)
     # The first axis of the vessel lies level in both pictures; they differ by a quarter turn about it.
-    _, _, axes_3d = np.linalg.svd(focus - centre, full_matrices=False)
+    _, _, axes_3d = np.linalg.svd(focus_mm - centre, full_matrices=False)
     along, side = axes_3d[0], axes_3d[1]
-    if along @ (focus[-1] - focus[0]) < 0.0:
+    if along @ (focus_mm[-1] - focus_mm[0]) < 0.0:
         along = -along
     views = (("flattest view", side), ("turned by 90° about its length", np.cross(along, side)))
     bases = [np.stack([along, up, np.cross(along, up)]) for _, up in views]
-    boxes = [_box(focus - centre, basis) for basis in bases]
+    boxes = [_box(focus_mm - centre, basis) for basis in bases]
     heights = [
         float(np.clip(WIDTH_IN * box[1] / box[0], 1.2, 4.5)) for box in [high - low for low, high in boxes]
     ]
@@ -95,10 +133,12 @@ def vessel_in_space(
     for (title, _), basis, box, height in zip(views, bases, boxes, heights, strict=True):
         top -= TITLE_IN + height
         axes = figure.add_axes((0.0, top / total, 1.0, height / total))
-        _draw(axes, basis, centre, triangles_mm, centerline_mm, catheter_mm, reliable, landmarks)
+        _surface(axes, (triangles_mm - centre) @ basis.T)
+        _lines(axes, basis, centre, strokes, dots, ends)
         _frame(axes, basis, height, *box)
         axes.set_title(title, x=0.01)
-    figure.legend(handles=_legend(bool(landmarks), not reliable.all()), loc="lower center", ncols=5)
+    handles = legend_handles([each for each in strokes if each.name], dots)
+    figure.legend(handles=handles, loc="lower center", ncols=7)
     return figure
 
 
@@ -117,48 +157,43 @@ def _frame(axes: Axes, basis: FloatArray, height_in: float, low: FloatArray, hig
     _compass_and_scale(axes, basis, (float(high[0]), float(low[1])))
 
 
-def _draw(
+def _surface(axes: Axes, seen: FloatArray) -> None:
+    """Draw triangles (F, 3, 3) whose third coordinate points at the viewer."""
+    if not len(seen):
+        return
+    normal = np.cross(seen[:, 1] - seen[:, 0], seen[:, 2] - seen[:, 0])
+    facing = np.abs(normal[:, 2]) / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
+    order = np.argsort(seen[:, :, 2].mean(axis=1))
+    grey = 0.62 + 0.33 * facing[order]
+    # Arrays are taken as fast as lists of polygons and colours are slow.
+    colours: Any = np.stack([grey, grey, grey, np.ones_like(grey)], axis=1)
+    corners: Any = seen[order, :, :2]
+    faces = PolyCollection(corners, linewidths=0)
+    faces.set_facecolor(colours)
+    faces.set_antialiased(False)
+    axes.add_collection(faces)
+
+
+def _lines(
     axes: Axes,
     basis: FloatArray,
     centre: FloatArray,
-    triangles_mm: FloatArray,
-    centerline_mm: FloatArray,
-    catheter_mm: FloatArray,
-    reliable: BoolArray,
-    landmarks: Sequence[tuple[str, FloatArray]],
+    strokes: Sequence[Stroke],
+    dots: Sequence[Dot],
+    ends: Sequence[tuple[FloatArray, str]],
 ) -> None:
-    if len(triangles_mm):
-        seen = (triangles_mm - centre) @ basis.T
-        normal = np.cross(seen[:, 1] - seen[:, 0], seen[:, 2] - seen[:, 0])
-        facing = np.abs(normal[:, 2]) / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
-        order = np.argsort(seen[:, :, 2].mean(axis=1))
-        grey = 0.62 + 0.33 * facing[order]
-        # Arrays are taken as fast as lists of polygons and colours are slow.
-        colours: Any = np.stack([grey, grey, grey, np.ones_like(grey)], axis=1)
-        corners: Any = seen[order, :, :2]
-        faces = PolyCollection(corners, linewidths=0)
-        faces.set_facecolor(colours)
-        faces.set_antialiased(False)
-        axes.add_collection(faces)
-    line = (centerline_mm - centre) @ basis.T  # what lies outside the picture is cut off
-    axes.plot(line[:, 0], line[:, 1], color="white", linewidth=2.2)
-    axes.plot(line[:, 0], line[:, 1], color="#444444", linewidth=1.0)
-    path = ((catheter_mm - centre) @ basis.T)[:, :2]
-    pieces = np.stack([path[:-1], path[1:]], axis=1)
-    whole = np.isfinite(pieces).all(axis=(1, 2))
-    sure = reliable[:-1] & reliable[1:]
-    path_colours = np.where(sure, AFTER, DOUBT)[whole]
-    axes.add_collection(LineCollection(list(pieces[whole]), colors=list(path_colours), linewidths=2.2))
-    ends = path[np.isfinite(path).all(axis=1)]
-    if len(ends):
-        for (x, y), text in ((ends[0], "proximal"), (ends[-1], "distal")):
-            axes.annotate(
-                text, (x, y), (0, -16), textcoords="offset points", fontsize=8, ha="center", color=AFTER
-            )
-    for name, point in landmarks:
+    for stroke in strokes:
+        line = (stroke.points_mm - centre) @ basis.T
+        axes.plot(line[:, 0], line[:, 1], color=stroke.colour, linewidth=stroke.width)
+    for point, text in ends:
         x, y = (basis @ (point - centre))[:2]
-        axes.plot(x, y, "D", color=LANDMARK, markeredgecolor="black", markersize=6)
-        axes.annotate(name, (x, y), (5, 6), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            text, (x, y), (0, -16), textcoords="offset points", fontsize=8, ha="center", color=AFTER
+        )
+    for dot in dots:
+        x, y = (basis @ (dot.point_mm - centre))[:2]
+        axes.plot(x, y, dot.marker, color=dot.colour, markeredgecolor="black", markersize=6)
+        axes.annotate(dot.text, (x, y), (5, 6), textcoords="offset points", fontsize=8)
 
 
 def _compass_and_scale(axes: Axes, basis: FloatArray, corner: tuple[float, float]) -> None:
@@ -181,15 +216,3 @@ def _compass_and_scale(axes: Axes, basis: FloatArray, corner: tuple[float, float
     x, y = corner[0] - 2.0, corner[1] + 1.5
     axes.plot([x - 10.0, x], [y, y], color="black", linewidth=2.5, solid_capstyle="butt")
     axes.annotate("10 mm", (x - 5.0, y), (0, 4), textcoords="offset points", ha="center", fontsize=8)
-
-
-def _legend(with_landmarks: bool, with_doubt: bool) -> list[Line2D]:
-    handles = [
-        Line2D([], [], color="#444444", linewidth=1.0, label="CCTA centerline"),
-        Line2D([], [], color=AFTER, linewidth=2.2, label="catheter path"),
-    ]
-    if with_doubt:
-        handles.append(Line2D([], [], color=DOUBT, linewidth=2.2, label="catheter path, not reliable"))
-    if with_landmarks:
-        handles.append(landmark_handle())
-    return handles

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coreg import __version__
 from coreg.case import Case
 from coreg.report import captions
 from coreg.report import figures_along as along
 from coreg.report.figures_across import cross_sections
 from coreg.report.figures_space import triangles_near, vessel_in_space
+from coreg.report.html import Head, Part, case_facts, rendered
 from coreg.report.measured import (
     Measured,
     area_agreement,
@@ -26,7 +24,6 @@ from coreg.report.measured import (
 )
 from coreg.report.style import look, png_uri, svg_uri
 from coreg.report.tables import (
-    Table,
     cards,
     flat_table,
     hypothesis_table,
@@ -44,26 +41,17 @@ VERDICTS = {
 }
 
 
-class Part(NamedTuple):
-    """A section of the page: what to look for, figures as data URIs, tables."""
-
-    anchor: str
-    title: str
-    caption: str
-    figures: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    folded: bool = False
-
-
 def write_report(
     path: Path,
     case: Case,
     registration: Registration,
     errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None = None,
+    *,
+    more: Sequence[Part] = (),
 ) -> None:
     """Write ``report.html``; see ``report_html``."""
-    path.write_text(report_html(case, registration, errors, truth_errors), encoding="utf-8")
+    path.write_text(report_html(case, registration, errors, truth_errors, more=more), encoding="utf-8")
 
 
 def report_html(
@@ -71,6 +59,8 @@ def report_html(
     registration: Registration,
     errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None = None,
+    *,
+    more: Sequence[Part] = (),
 ) -> str:
     """Make one self-contained HTML page of a registration.
 
@@ -84,26 +74,25 @@ def report_html(
         At paired landmarks; may be empty.
     truth_errors : FrameErrors, optional
         Of all frames, where a phantom's exact poses are known.
+    more : sequence of Part
+        Further sections, such as those of a segmentation, before how it was made.
     """
     data = measured(case, registration)
     with look():
         parts = _parts(case, registration, data, errors, truth_errors)
     known = [each for each in case.landmarks if each.id in {error.id for error in errors}]
     rigid_errors = landmark_errors(registration.rigid_path, known)
-    environment = Environment(
-        loader=PackageLoader("coreg.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
-        case=case,
-        verdict=registration.verdict,
-        meaning=VERDICTS[registration.verdict],
-        reasons=registration.reasons,
-        cards=cards(registration, errors, rigid_errors, truth_errors, area_agreement(data)),
-        parts=parts,
-        version=__version__,
+    pullback = case.pullback
+    facts = [
+        *case_facts(case.patient, case.vessel),
+        *([pullback.modality] if pullback.modality else []),
+        f"{len(pullback)} frames over {pullback.length_mm:.1f} mm",
+        pullback.view,
+    ]
+    return rendered(
+        Head(case.id, facts, registration.verdict, VERDICTS[registration.verdict], registration.reasons),
+        cards(registration, errors, rigid_errors, truth_errors, area_agreement(data)),
+        [*parts, *more, *_making_parts(registration)],
     )
 
 
@@ -122,7 +111,6 @@ def _parts(
         _space_part(case, registration),
         _motion_part(data, registration),
         _confidence_part(case, data, registration),
-        *_making_parts(registration),
     ]
 
 

@@ -19,7 +19,11 @@ FloatArray = npt.NDArray[np.float64]
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 PULLBACK, AFTER, BEFORE = "#0072B2", "#D55E00", "#6b6b6b"
 LANDMARK, DOUBT, BAND = "#009E73", "#E69F00", "#e8eef4"
+LUMEN, WALL, CALCIUM = "#D55E00", "#56B4E9", "#CC79A7"
+TREE_COLOURS = ("#D55E00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#E69F00")
 WIDTH_IN = 13.0
+# Contrast, calcium and fat all show: from -250 to 650 HU.
+WINDOW_HU = (-250.0, 650.0)
 
 _RC = {
     "font.family": "DejaVu Sans",

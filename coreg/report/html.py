@@ -1,0 +1,52 @@
+"""The frame that all pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from coreg import __version__
+from coreg.report.tables import Card, Table
+
+
+class Part(NamedTuple):
+    """A section of the page: what to look for, figures as data URIs, tables."""
+
+    anchor: str
+    title: str
+    caption: str
+    figures: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    folded: bool = False
+
+
+class Head(NamedTuple):
+    """What stands on top: whose page it is, facts, and a verdict with what it means and why.
+
+    ``verdict`` is ``good``, ``review`` or ``failed``, which colour it, or any other word.
+    """
+
+    title: str
+    facts: Sequence[str]
+    verdict: str
+    meaning: str
+    reasons: Sequence[str] = ()
+
+
+def case_facts(patient: str | None, vessel: str | None) -> list[str]:
+    """Say whose vessel it is, as far as that is known."""
+    return [*([f"patient {patient}"] if patient else []), *([vessel] if vessel else [])]
+
+
+def rendered(head: Head, cards: Sequence[Card], parts: Sequence[Part]) -> str:
+    """Make one self-contained HTML page."""
+    environment = Environment(
+        loader=PackageLoader("coreg.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(head=head, cards=cards, parts=parts, version=__version__)

@@ -1,0 +1,235 @@
+"""The page that a person looks at after a CCTA was segmented, and its parts for other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.calcium import calcium_deposits
+from coreg.case import CctaCase
+from coreg.ccta_vessel import CctaVessel
+from coreg.centerline import Centerline, VesselTree
+from coreg.report import captions
+from coreg.report.figures_slabs import Dot, Stroke, slabs
+from coreg.report.figures_space import lines_in_space, triangles_near
+from coreg.report.figures_vessel import picked_sections, section_gallery, straightened_views, vessel_profiles
+from coreg.report.html import Head, Part, case_facts, rendered
+from coreg.report.style import DOUBT, LANDMARK, LUMEN, TREE_COLOURS, look, png_uri
+from coreg.report.tables import DASH, Card, Table, flat_table, number
+from coreg.surface import Surface
+
+FloatArray = npt.NDArray[np.float64]
+
+MOST_MARKED = 0.1
+CLICK, ON_VESSEL = "#FFFFFF", "#F0E442"
+MEANINGS = {
+    "segmented": "Little of the lumen is marked; look whether the path is the right one.",
+    "review": "Much of the lumen is not to be trusted; look at it before it is used.",
+    "found": "Lines from the ostium to every end that was found; choose one.",
+}
+
+
+def write_segmentation_report(
+    path: Path, ccta: CctaCase, vessel: CctaVessel, surface: Surface, made: Mapping[str, Any]
+) -> None:
+    """Write ``report.html``; see ``segmentation_html``."""
+    path.write_text(segmentation_html(ccta, vessel, surface, made), encoding="utf-8")
+
+
+def segmentation_html(ccta: CctaCase, vessel: CctaVessel, surface: Surface, made: Mapping[str, Any]) -> str:
+    """Make one self-contained HTML page of a segmented vessel.
+
+    Parameters
+    ----------
+    ccta : CctaCase
+        What was segmented.
+    vessel : CctaVessel
+        The result.
+    surface : Surface
+        Of its lumen with side branches.
+    made : mapping
+        How it was made.
+    """
+    verdict = "review" if vessel.marked.mean() > MOST_MARKED else "segmented"
+    source = "from the lumen label of the case" if ccta.lumen is not None else "from the CCTA image"
+    head = Head(
+        ccta.id, [*case_facts(ccta.patient, ccta.vessel), source], verdict, MEANINGS[verdict], vessel.notes
+    )
+    making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
+    return rendered(head, _cards(vessel), [*segmentation_parts(ccta, vessel, surface), making])
+
+
+def segmentation_parts(ccta: CctaCase, vessel: CctaVessel, surface: Surface) -> list[Part]:
+    """Make the sections of a page that show a segmented vessel."""
+    strokes, dots = _strokes(vessel), _dots(ccta, vessel)
+    with look():
+        path = [] if ccta.image is None else [png_uri(slabs(ccta.image, strokes, dots))]
+        views = png_uri(straightened_views(vessel, ccta.image))
+        gallery = png_uri(section_gallery(vessel, ccta.image, picked_sections(vessel)))
+        profile = png_uri(vessel_profiles(vessel, ccta.image))
+        line = vessel.centerline.points_mm
+        space = png_uri(lines_in_space(triangles_near(surface, line), line, strokes, dots))
+    return [
+        *(
+            [Part("path", "CCTA: the path", captions.PATH, path, [_click_table(ccta, vessel)])]
+            if path
+            else []
+        ),
+        Part("straightened", "CCTA: straightened", captions.STRAIGHTENED, [views], [_marked_table(vessel)]),
+        Part("across", "CCTA: cross-sections", captions.ACROSS, [gallery]),
+        Part("profile", "CCTA: along the vessel", captions.PROFILE, [profile], [_calcium_table(vessel)]),
+        Part("vessel", "CCTA: in space", captions.VESSEL_IN_SPACE, [space]),
+        *_branch_part(vessel),
+    ]
+
+
+def write_tree_report(path: Path, ccta: CctaCase, tree: VesselTree, made: Mapping[str, Any]) -> None:
+    """Write ``report.html`` of all vessels from an ostium."""
+    path.write_text(tree_html(ccta, tree, made), encoding="utf-8")
+
+
+def tree_html(ccta: CctaCase, tree: VesselTree, made: Mapping[str, Any]) -> str:
+    """Make one self-contained HTML page of all vessels from an ostium."""
+    strokes = [
+        Stroke(line.points_mm, TREE_COLOURS[i % len(TREE_COLOURS)], f"line {i}")
+        for i, line in enumerate(tree.lines)
+    ]
+    dots = [Dot(ccta.mouth_mm, "ostium", "X", CLICK, "click as given")]
+    dots += [
+        Dot(line.points_mm[-1], str(i), "o", ON_VESSEL, "end of a line") for i, line in enumerate(tree.lines)
+    ]
+    with look():
+        figure = png_uri(slabs(ccta.known_image, strokes, dots))
+    lengths = [np.ptp(line.arc_length_mm) for line in tree.lines]
+    cards = [Card("lines", str(len(tree.lines)), f"the longest {max(lengths):.0f} mm")]
+    head = Head(ccta.id, case_facts(ccta.patient, ccta.vessel), "found", MEANINGS["found"], ccta.notes)
+    parts = [
+        Part("lines", "All vessels from the ostium", captions.TREE_LINES, [figure], [_tree_table(tree)]),
+        Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True),
+    ]
+    return rendered(head, cards, parts)
+
+
+def _strokes(vessel: CctaVessel) -> list[Stroke]:
+    line = vessel.centerline.points_mm
+    strokes = [Stroke(line, LUMEN, "vessel")]
+    if vessel.marked.any():
+        strokes.append(Stroke(np.where(vessel.marked[:, None], line, np.nan), DOUBT, "marked", 3.0))
+    return strokes + [Stroke(each.points_mm, LANDMARK, "side branch") for each in vessel.branch_lines]
+
+
+def _dots(ccta: CctaCase, vessel: CctaVessel) -> list[Dot]:
+    dots = []
+    ends = (vessel.centerline.points_mm[0], vessel.centerline.points_mm[-1])
+    for name, given, found in zip(("ostium", "distal"), ccta.ends_mm, ends, strict=True):
+        dots += [
+            Dot(given, name, "X", CLICK, "click as given"),
+            Dot(found, "", "o", ON_VESSEL, "end of the vessel"),
+        ]
+    return dots
+
+
+def _cards(vessel: CctaVessel) -> list[Card]:
+    arc = vessel.centerline.arc_length_mm
+    length = float(arc[-1] - arc[0])
+    area = 0.5 * (vessel.lumen_radius_mm**2).mean(axis=1) * 2.0 * np.pi
+    smallest = int(np.argmin(np.where(vessel.marked, np.inf, area)))
+    deposits = calcium_deposits(vessel)
+    thick = max((each.thickness_mm for each in deposits), default=0.0)
+    moved = "; ".join(f"{name} {mm:.1f} mm" for name, mm in vessel.moved_mm.items())
+    radius = float(np.sqrt(vessel.volume_mm3 / (np.pi * length)))
+    return [
+        Card("length", f"{length:.1f} mm", "along the centerline"),
+        Card("lumen", f"{vessel.volume_mm3:.0f} mm³", f"mean radius {radius:.2f} mm"),
+        Card(
+            "smallest area", f"{area[smallest]:.1f} mm²", f"at {arc[smallest]:.1f} mm, marked ones left out"
+        ),
+        Card("marked", f"{vessel.marked.mean():.0%}", f"in {len(vessel.marked_stretches)} stretches"),
+        Card("side branches", str(len(vessel.side_branches)), "with their mouths on this vessel"),
+        Card(
+            "calcium", f"{len(deposits)} deposits", f"up to {thick:.1f} mm thick" if deposits else "none seen"
+        ),
+        Card("clicks moved", f"{max(vessel.moved_mm.values(), default=0.0):.1f} mm", moved or "not at all"),
+    ]
+
+
+def _click_table(ccta: CctaCase, vessel: CctaVessel) -> Table:
+    ends = (vessel.centerline.points_mm[0], vessel.centerline.points_mm[-1])
+    rows = [
+        [name, _point(given), _point(found), number(vessel.moved_mm.get(name, float("nan")), 1)]
+        for name, given, found in zip(("ostium", "distal"), ccta.ends_mm, ends, strict=True)
+    ]
+    return Table(("click", "as given (LPS mm)", "end of the vessel (LPS mm)", "moved (mm)"), rows)
+
+
+def _marked_table(vessel: CctaVessel) -> Table:
+    rows = [[f"{start:.1f} to {end:.1f}", reason] for start, end, reason in vessel.marked_stretches]
+    return Table(("not to be trusted (mm)", "why"), rows, words=(0, 1))
+
+
+def _calcium_table(vessel: CctaVessel) -> Table:
+    rows = [
+        [
+            f"{each.start_mm:.1f} to {each.end_mm:.1f}",
+            number(float(np.degrees(each.angle_rad)), 0),
+            number(float(np.degrees(each.extent_rad)), 0),
+            number(each.thickness_mm, 1),
+        ]
+        for each in calcium_deposits(vessel)
+    ]
+    return Table(("calcium (mm)", "angle (degrees)", "extent (degrees)", "thickness (mm)"), rows)
+
+
+def _branch_part(vessel: CctaVessel) -> list[Part]:
+    rows = []
+    for branch, line in zip(vessel.side_branches, vessel.branch_lines, strict=True):
+        known = branch.arc_length_mm is not None
+        arc = float(branch.arc_length_mm or 0.0)
+        rows.append(
+            [
+                branch.id,
+                number(arc, 1) if known else DASH,
+                DASH if branch.radius_mm is None else number(branch.radius_mm),
+                DASH
+                if branch.direction is None
+                else number(_angle_deg(vessel.centerline, arc, branch.direction), 0),
+                number(float(np.ptp(line.arc_length_mm)), 0),
+                number(branch.probability),
+            ]
+        )
+    header = (
+        "side branch",
+        "arc length (mm)",
+        "radius (mm)",
+        "angle (degrees)",
+        "followed (mm)",
+        "probability",
+    )
+    part = Part("branches", "CCTA: side branches", captions.BRANCHES, (), [Table(header, rows)])
+    return [part] if rows else []
+
+
+def _angle_deg(line: Centerline, arc_length_mm: float, direction: FloatArray) -> float:
+    tangent = line.tangents_at(np.array(arc_length_mm))
+    return float(np.degrees(np.arccos(np.clip(tangent @ direction, -1.0, 1.0))))
+
+
+def _tree_table(tree: VesselTree) -> Table:
+    rows = [
+        [
+            str(i),
+            number(float(np.ptp(line.arc_length_mm)), 1),
+            DASH if line.radius_mm is None else number(float(line.radius_mm.mean())),
+            _point(line.points_mm[-1]),
+        ]
+        for i, line in enumerate(tree.lines)
+    ]
+    return Table(("line", "length (mm)", "mean radius (mm)", "end (LPS mm)"), rows)
+
+
+def _point(point_mm: Sequence[float] | FloatArray) -> str:
+    return "[" + ", ".join(f"{each:.1f}" for each in point_mm) + "]"
