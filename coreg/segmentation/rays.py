@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates, spline_filter
+from scipy.spatial import cKDTree
 
 from coreg.centerline import Centerline
 from coreg.signed_distance import cropped_volume
@@ -55,6 +56,30 @@ class Rays:
         """Angle of the rays, shape (ANGLES,)."""
         return 2.0 * np.pi * np.arange(ANGLES) / ANGLES
 
+    @cached_property
+    def world_mm(self) -> FloatArray:
+        """World points of the samples, shape (N, ANGLES, K, 3)."""
+        return ray_points(self.line.points_mm, self.frames, self.rho_mm)
+
+    def within(self, balls: FloatArray) -> FloatArray:
+        """Which samples (N, ANGLES, K) lie in any of some balls (M, 4): world centre and radius in mm."""
+        inside = np.zeros(self.values_hu.shape)
+        if not len(balls):
+            return inside
+        # Balls of one branch hardly differ in size, so the nearest centre decides.
+        distance, nearest = cKDTree(balls[:, :3]).query(self.world_mm, distance_upper_bound=balls[:, 3].max())
+        near = np.isfinite(distance)
+        inside[near] = distance[near] < balls[nearest[near], 3]
+        return inside
+
+
+def ray_points(points_mm: FloatArray, frames: FloatArray, rho_mm: FloatArray) -> FloatArray:
+    """World points (N, ANGLES, K, 3) on rays across a line's points (N, 3) in moving frames (N, 3, 3)."""
+    angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
+    across = np.column_stack([np.cos(angles), np.sin(angles)])
+    directions = np.einsum("nij,aj->nai", frames[:, :, :2], across)
+    return points_mm[:, None, None] + rho_mm[:, None] * directions[:, :, None]
+
 
 class SmoothImage:
     """An image near a vessel, interpolated by cubic splines.
@@ -69,7 +94,7 @@ class SmoothImage:
         How far from their box the image is wanted.
     """
 
-    def __init__(self, image: Volume, points_mm: FloatArray, *, margin_mm: float = REACH_MM + 4.0) -> None:
+    def __init__(self, image: Volume, points_mm: FloatArray, *, margin_mm: float = REACH_MM + 12.0) -> None:
         part = cropped_volume(image, points_mm, margin_mm=margin_mm)
         self.part = part
         values = np.asarray(part.values, dtype=np.float32)
@@ -86,9 +111,5 @@ class SmoothImage:
     def rays(self, line: Centerline, *, reach_mm: float = REACH_MM) -> Rays:
         """Sample rays across a line whose points lie at equal steps."""
         frames = line.frames_at(line.arc_length_mm)
-        angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
-        across = np.column_stack([np.cos(angles), np.sin(angles)])
-        directions = np.einsum("nij,aj->nai", frames[:, :, :2], across)
         rho = RAY_STEP_MM * (np.arange(round(reach_mm / RAY_STEP_MM)) + 0.5)
-        world = line.points_mm[:, None, None] + rho[:, None] * directions[:, :, None]
-        return Rays(line, frames, self.at(world))
+        return Rays(line, frames, self.at(ray_points(line.points_mm, frames, rho)))

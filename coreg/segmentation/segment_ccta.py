@@ -3,135 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from coreg.ccta_vessel import CctaVessel
 from coreg.centerline import Centerline
-from coreg.errors import InputError
-from coreg.segmentation.ccta_search import SearchField, cheapest_path, search_field, snapped, tube_along
-from coreg.segmentation.first_lumen import Cleared, blood_level, cleared, first_radius
-from coreg.segmentation.lumen_fit import WALL_HU, Fit, Layout, fit_sections, start_from
-from coreg.segmentation.rays import Rays, SmoothImage
+from coreg.landmarks import SideBranch
+from coreg.segmentation.ccta_branches import FoundBranch, find_branches, mouths
+from coreg.segmentation.ccta_ends import ended
+from coreg.segmentation.ccta_search import SearchField, cheapest_path, search_field, snapped
+from coreg.segmentation.lumen_fit import SMALLEST_MM, THINNEST_MM
+from coreg.segmentation.rays import SmoothImage
+from coreg.segmentation.section_quality import judged, signs, wall_quality
+from coreg.segmentation.traced import Traced, measured, roughly_centred, section_centres, shifted, traced
 from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[str, float], None]
 
-STEP_MM = 0.5
-PATH_SMOOTHING = 1.0
-BLUR_MM = 0.42
-BLURS_MM = (0.30, 0.38, 0.46, 0.56)
-ROUNDS = 3
-HEALTHY_MM = 0.8
-LONGEST_SHIFT_MM = 0.6
+LEAST_PROBABILITY = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Traced:
-    """A vessel as far as it was measured.
+def segment_ccta(
+    image: Volume, ostium_mm: FloatArray, distal_mm: FloatArray, *, progress: Progress | None = None
+) -> CctaVessel:
+    """Find the centerline, lumen, outer wall, calcium and side branches of one artery.
 
-    Attributes
+    Parameters
     ----------
-    line : Centerline
-        At equal steps.
-    rays : Rays
-        Image across it.
-    cleared : Cleared
-        The same without calcium.
-    level_hu : (N,) array
-        Brightness of the blood.
-    fit : Fit
-        Lumen and wall.
+    image : Volume
+        HU.
+    ostium_mm, distal_mm : (3,) arrays
+        World mm near the vessel's mouth and its far end; they may be a few mm off.
+    progress : callable, optional
+        Takes a stage's name and the share of all work that is done.
+
+    Returns
+    -------
+    CctaVessel
+        From the ostium to the distal click.
+
+    Raises
+    ------
+    InputError
+        If there is no contrast-filled artery at a click, or none that leads from one to the other.
     """
-
-    line: Centerline
-    rays: Rays
-    cleared: Cleared
-    level_hu: FloatArray
-    fit: Fit
-
-    @property
-    def layout(self) -> Layout:
-        """How the fit's coefficients are ordered."""
-        return Layout(self.rays.angles_rad)
-
-    @property
-    def radius_mm(self) -> FloatArray:
-        """Lumen radius (N, A)."""
-        return self.layout.series(self.fit.coefficients, "radius")
-
-
-def traced(image: SmoothImage, path_mm: FloatArray, first_hu: float) -> Traced:
-    """Centre a path in its vessel and measure the lumen along it."""
-    line = Centerline(path_mm).resampled(spacing_mm=STEP_MM, smoothing=PATH_SMOOTHING)
-    blur, radius = BLUR_MM, np.zeros(0)
-    for _ in range(ROUNDS):
-        rays = image.rays(line)
-        level = blood_level(rays, first_hu)
-        clear = cleared(rays, level, blur)
-        radius = first_radius(clear.rays, clear.weights, level)
-        line = _shifted(line, rays, _centre(radius))
-    result = _measured(image, line, first_hu, blur, iterations=6)
-    line = _shifted(result.line, result.rays, _centre(result.radius_mm))
-    blur = _best_blur(result)
-    return _measured(image, line, first_hu, blur, iterations=8)
+    clicks = np.array([ostium_mm, distal_mm], dtype=np.float64)
+    if clicks.shape != (2, 3) or not np.isfinite(clicks).all():
+        msg = f"ostium_mm and distal_mm must be three finite numbers each, got {clicks.tolist()}"
+        raise ValueError(msg)
+    tell = progress or _silent
+    tell("CCTA: bright tubes", 0.0)
+    field = search_field(image, clicks)
+    tell("CCTA: centerline", 0.35)
+    path = vessel_path(field, clicks)
+    smooth = SmoothImage(image, path)
+    line = ended(smooth, roughly_centred(smooth, path, field.level_hu), clicks, field.level_hu)
+    tell("CCTA: lumen and wall", 0.5)
+    first = traced(smooth, line, field.level_hu)
+    tell("CCTA: side branches", 0.7)
+    branches = find_branches(field, smooth, first)
+    tell("CCTA: lumen without side branches", 0.85)
+    hidden = mouths(branches)
+    closed = measured(smooth, first.line, field.level_hu, first.fit.blur_mm, hidden=hidden)
+    line = shifted(closed.rays, section_centres(closed.radius_mm))
+    final = measured(smooth, line, field.level_hu, first.fit.blur_mm, hidden=hidden)
+    tell("CCTA: quality", 0.97)
+    return _vessel(final, branches, clicks, image, field)
 
 
-def _measured(image: SmoothImage, line: Centerline, first_hu: float, blur: float, *, iterations: int) -> Traced:
-    rays = image.rays(line)
-    level = blood_level(rays, first_hu)
-    clear = cleared(rays, level, blur)
-    layout = Layout(rays.angles_rad)
-    radius = first_radius(clear.rays, clear.weights, level)
-    calcium = clear.calcium_mm > 0.0
-    start = start_from(
-        layout,
-        radius_mm=radius,
-        thickness_mm=np.where(calcium, clear.calcium_mm, HEALTHY_MM),
-        level_hu=level,
-        wall_hu=np.where(calcium, clear.calcium_hu, WALL_HU),
+def _silent(stage: str, share: float) -> None:
+    """Tell nobody."""
+
+
+def vessel_path(field: SearchField, clicks_mm: FloatArray) -> FloatArray:
+    """Cheapest way (N, 3) between the tubes that two clicks mean."""
+    start = snapped(field, clicks_mm[0], "ccta.ostium")
+    end = snapped(field, clicks_mm[1], "ccta.distal")
+    return cheapest_path(field, start, end)
+
+
+def _vessel(
+    traced_: Traced,
+    branches: tuple[FoundBranch, ...],
+    clicks_mm: FloatArray,
+    image: Volume,
+    field: SearchField,
+) -> CctaVessel:
+    lumen = np.maximum(traced_.radius_mm, SMALLEST_MM)
+    thickness = np.maximum(traced_.series("thickness"), THINNEST_MM)
+    line = Centerline(traced_.line.points_mm, np.sqrt((lumen**2).mean(axis=1)))
+    voxel_mm = float(np.prod(image.spacing_mm)) ** (1.0 / 3.0)
+    against = signs(traced_, voxel_mm, field.level_hu)
+    quality, reason = judged(against, traced_.rays.step_mm)
+    kept = [each for each in branches if each.probability >= LEAST_PROBABILITY]
+    moved = {
+        name: float(np.linalg.norm(end - click))
+        for name, end, click in zip(("ostium", "distal"), line.points_mm[[0, -1]], clicks_mm, strict=True)
+    }
+    return CctaVessel(
+        line,
+        lumen,
+        lumen + thickness,
+        traced_.cleared.calcium_mm,
+        quality,
+        reason,
+        wall_quality(traced_),
+        tuple(_side_branch(line, each, f"B{i + 1}") for i, each in enumerate(kept)),
+        tuple(each.line for each in kept),
+        moved,
     )
-    weights = np.ones_like(rays.values_hu)
-    fit = fit_sections(
-        rays, weights, start, first_hu, calcium=calcium, blur_mm=blur, iterations=iterations
+
+
+def _side_branch(line: Centerline, branch: FoundBranch, name: str) -> SideBranch:
+    return SideBranch(
+        name,
+        branch.ostium_mm,
+        float(line.nearest_arc_length(branch.ostium_mm)),
+        branch.radius_mm,
+        probability=branch.probability,
+        direction=branch.direction,
     )
-    return Traced(line, rays, clear, level, fit)
-
-
-def _best_blur(traced_: Traced) -> float:
-    """The scanner's blur: with it the model leaves least of the image."""
-    rest = []
-    for blur in BLURS_MM:
-        fit = fit_sections(
-            traced_.rays,
-            np.ones_like(traced_.rays.values_hu),
-            traced_.fit.coefficients,
-            float(traced_.level_hu[0]),
-            calcium=traced_.cleared.calcium_mm > 0.0,
-            blur_mm=blur,
-            iterations=3,
-        )
-        rest.append(float(np.median(fit.residual_hu)))
-    a, b, _ = np.polyfit(BLURS_MM, rest, 2)
-    best = -b / (2.0 * a) if a > 0 else BLURS_MM[int(np.argmin(rest))]
-    return float(np.clip(best, BLURS_MM[0], BLURS_MM[-1]))
-
-
-def _centre(radius_mm: FloatArray) -> FloatArray:
-    """Centroid (N, 2) of star-shaped sections."""
-    angles = 2.0 * np.pi * np.arange(radius_mm.shape[1]) / radius_mm.shape[1]
-    rays = np.column_stack([np.cos(angles), np.sin(angles)])
-    return 2.0 / 3.0 * radius_mm**3 @ rays / np.maximum((radius_mm**2).sum(axis=1), 1e-6)[:, None]
-
-
-def _shifted(line: Centerline, rays: Rays, centre: FloatArray) -> Centerline:
-    """Move a line to the middle of its sections and smooth it."""
-    length = np.linalg.norm(centre, axis=1, keepdims=True)
-    centre = centre * np.minimum(1.0, LONGEST_SHIFT_MM / np.maximum(length, 1e-9))
-    points = line.points_mm + np.einsum("nij,nj->ni", rays.frames[:, :, :2], centre)
-    ahead = np.einsum("ij,ij->i", np.diff(points, axis=0), rays.frames[:-1, :, 2])
-    points = points[np.append(True, ahead > 0.1 * STEP_MM)]
-    return Centerline(points).resampled(spacing_mm=STEP_MM, smoothing=0.3)
