@@ -32,6 +32,8 @@ def info(
         found = _case(path)
     elif path.name == "registration.json" or (path.is_dir() and (path / "registration.json").is_file()):
         found = _result(path)
+    elif path.name == "segmentation.json" or (path.is_dir() and (path / "segmentation.json").is_file()):
+        found = _segmentation(path if path.is_dir() else path.parent)
     else:
         found = described(path)
     width = max((len(name) for name in found.facts), default=0)
@@ -45,17 +47,18 @@ def info(
 def _case(path: Path) -> Described:
     from coreg.cli.describe import Described, described
     from coreg.errors import InputError
-    from coreg.io.case_file import load_case, read_case_file
-    from coreg.io.case_model import used_files
+    from coreg.io.case_file import read_case_file
+    from coreg.io.case_model import used_ccta_files, used_files
 
     file = read_case_file(path)
-    fields = file.model_dump(mode="json", exclude_none=True)
+    left_out = None if file.has_pullback else {"pullback"}
+    fields = file.model_dump(mode="json", exclude_none=True, exclude=left_out)
     facts: dict[str, str] = {}
     for name, value in fields.items():
         inner = value.items() if isinstance(value, dict) else [("", value)]
         facts |= {f"{name}.{key}".rstrip("."): str(each) for key, each in inner if each != []}
     files: dict[str, Any] = {}
-    for key, name in used_files(file):
+    for key, name in used_files(file) if file.has_pullback else used_ccta_files(file):
         try:
             what = described(file.resolved(name))
             files[key] = {"kind": what.kind, **what.data}
@@ -66,18 +69,28 @@ def _case(path: Path) -> Described:
             files[key], facts[key] = {"error": str(error)}, f"{name}: {error}"
     data: dict[str, Any] = {"case": fields, "files": files}
     try:
-        case = load_case(path)
+        more, numbers = _loaded(path) if file.has_pullback else _loaded_ccta(path)
     except InputError as error:
         facts["usable"] = f"no: {error}"
         return Described("a case", "", facts, data | {"usable": False, "error": str(error)})
+    return Described("a case", "", facts | more, data | {"usable": True} | numbers)
+
+
+def _loaded(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Load all that a registration needs and say what there is."""
+    from coreg.io.case_file import load_case
+
+    case = load_case(path)
     pullback = case.pullback
-    facts["pullback"] = (
-        f"{len(pullback)} frames over {pullback.length_mm:.1f} mm, {len(pullback.lumen)} with a lumen, "
-        f"{len(pullback.excluded)} excluded; median spacing {pullback.frame_spacing_mm:.3f} mm"
-    )
     paired = sum(each.paired for each in case.landmarks)
-    facts["landmarks"] = f"{len(case.landmarks)}, {paired} in both modalities"
-    facts["usable"] = "yes"
+    facts = {
+        "pullback": (
+            f"{len(pullback)} frames over {pullback.length_mm:.1f} mm, {len(pullback.lumen)} with a lumen, "
+            f"{len(pullback.excluded)} excluded; median spacing {pullback.frame_spacing_mm:.3f} mm"
+        ),
+        "landmarks": f"{len(case.landmarks)}, {paired} in both modalities",
+        "usable": "yes" if case.lumen is not None else "yes; the CCTA's lumen will be segmented first",
+    }
     numbers = {
         "frames": len(pullback),
         "length_mm": pullback.length_mm,
@@ -85,7 +98,39 @@ def _case(path: Path) -> Described:
         "excluded": len(pullback.excluded),
         "landmarks": len(case.landmarks),
     }
-    return Described("a case", "", facts, data | {"usable": True, "pullback": numbers})
+    return facts, {"pullback": numbers}
+
+
+def _loaded_ccta(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Load all that a segmentation needs and say what there is."""
+    from coreg.io.case_file import load_ccta
+
+    ccta = load_ccta(path)
+    apart = " and ".join(f"[{', '.join(f'{each:.1f}' for each in click)}]" for click in ccta.ends_mm)
+    facts = {
+        "vessel": f"between {apart}",
+        "usable": "yes, by coreg segment ccta; there is no [pullback] to register",
+    }
+    return facts, {"ends_mm": ccta.ends_mm}
+
+
+def _segmentation(folder: Path) -> Described:
+    from coreg.cli.describe import Described
+    from coreg.cli.segmenting import vessel_numbers
+    from coreg.io.segmentation_files import TREE, read_ccta_segmentation, read_ccta_tree
+
+    kind = "a segmented CCTA (for research use only)"
+    if (folder / f"{TREE}.csv").is_file():
+        count = len(read_ccta_tree(folder / f"{TREE}.csv").lines)
+        return Described(kind, "", {"lines": f"{count}, from the ostium to every end"}, {"lines": count})
+    numbers = vessel_numbers(read_ccta_segmentation(folder))
+    facts = {
+        "length": f"{numbers['length_mm']:.1f} mm",
+        "mean radius": f"{numbers['mean_radius_mm']:.2f} mm",
+        "side branches": str(numbers["side_branches"]),
+        "marked": f"{numbers['marked_share']:.0%} of it",
+    }
+    return Described(kind, "", facts, numbers)
 
 
 def _result(path: Path) -> Described:

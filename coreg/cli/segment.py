@@ -16,7 +16,6 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the result.")]
 
 segment = typer.Typer(
     help="Outline a vessel in an image. For research use only.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

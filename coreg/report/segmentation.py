@@ -148,13 +148,21 @@ def _cards(vessel: CctaVessel) -> list[Card]:
         Card(
             "smallest area", f"{area[smallest]:.1f} mm²", f"at {arc[smallest]:.1f} mm, marked ones left out"
         ),
-        Card("marked", f"{vessel.marked.mean():.0%}", f"in {len(vessel.marked_stretches)} stretches"),
+        Card(
+            "marked", f"{vessel.marked.mean():.0%}", _counted(len(vessel.marked_stretches), "stretch", "es")
+        ),
         Card("side branches", str(len(vessel.side_branches)), "with their mouths on this vessel"),
         Card(
-            "calcium", f"{len(deposits)} deposits", f"up to {thick:.1f} mm thick" if deposits else "none seen"
+            "calcium",
+            _counted(len(deposits), "deposit"),
+            f"up to {thick:.1f} mm thick" if deposits else "none seen",
         ),
         Card("clicks moved", f"{max(vessel.moved_mm.values(), default=0.0):.1f} mm", moved or "not at all"),
     ]
+
+
+def _counted(count: int, what: str, plural: str = "s") -> str:
+    return f"{count} {what}{plural * (count != 1)}"
 
 
 def _click_table(ccta: CctaCase, vessel: CctaVessel) -> Table:
