@@ -187,13 +187,16 @@ def _gap_to_vessel(world: FloatArray, lumen: Lumen, wall: VesselWall) -> tuple[F
     s = lumen.axis.arc_length_mm
     main = np.flatnonzero((s >= 0.0) & (s <= lumen.length_mm + 1.0))[::2]
     rows = np.clip(np.rint(s[main] / lumen.radius_step_mm).astype(int), 0, len(wall.outer_mm) - 1)
-    points, radii, along = [lumen.axis.points_mm[main]], [wall.outer_mm[rows].max(axis=1)], [s[main]]
-    for each in lumen.branches:
-        points.append(each.points_mm[::3])
-        radii.append(each.radius_mm[::3] + branch_wall_mm(each.radius_mm[::3]))
-        along.append(np.full(len(each.points_mm[::3]), np.inf))
-    distance, nearest = cKDTree(np.vstack(points)).query(world)
-    return distance - np.concatenate(radii)[nearest], np.concatenate(along)[nearest]
+    distance, nearest = cKDTree(lumen.axis.points_mm[main]).query(world)
+    gap, along = distance - wall.outer_mm[rows].max(axis=1)[nearest], s[main][nearest]
+    if lumen.branches:
+        points = np.vstack([each.points_mm for each in lumen.branches])
+        radii = np.concatenate([each.radius_mm for each in lumen.branches])
+        distance, nearest = cKDTree(points).query(world)
+        branch_gap = distance - (radii + branch_wall_mm(radii))[nearest]
+        along = np.where(branch_gap < gap, np.inf, along)
+        gap = np.minimum(gap, branch_gap)
+    return gap, along
 
 
 def branch_wall_mm(radius_mm: FloatArray) -> FloatArray:

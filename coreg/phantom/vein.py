@@ -77,19 +77,23 @@ def draw_vein(seed: int, heart: Heart, lumen: Lumen, wall: VesselWall, settings:
     )
     swap, sense = rng.uniform(0.3, 0.7), rng.choice([-1.0, 1.0])
     angle = np.unwrap(top) + sense * 1.45 * np.tanh((s - first - swap * length) / 5.0)
-    wall_there = _widest_near(wall.outer_mm, lumen.radius_step_mm, s, angle)
-    away = wall_there + gap_there + radius
     direction = np.cos(angle)[:, None] * frames[:, :, 0] + np.sin(angle)[:, None] * frames[:, :, 1]
+    wall_points = cKDTree(_wall_points(lumen, wall))
+    away = np.full(len(s), 3.0) + gap_there + radius
+    for _ in range(12):
+        # Both curve, so that the place which keeps the gap is found step by step.
+        found = wall_points.query(points + away[:, None] * direction)[0] - radius
+        away += 0.7 * (gap_there - found)
     return Vein(
         points + away[:, None] * direction, radius, s, gap_there, rng.uniform(*settings.vein_contrast)
     )
 
 
-def _widest_near(outer_mm: FloatArray, step_mm: float, s: FloatArray, angle: FloatArray) -> FloatArray:
-    """Outer wall (K,) towards the vein: the widest within 30 degrees."""
-    rows, columns = outer_mm.shape
-    row = np.clip(np.rint(s / step_mm).astype(int), 0, rows - 1)
-    column = np.rint(angle * columns / (2.0 * np.pi)).astype(int)
-    reach = np.arange(-columns // 12, columns // 12 + 1)
-    widest: FloatArray = outer_mm[row[:, None], (column[:, None] + reach) % columns].max(axis=1)
-    return widest
+def _wall_points(lumen: Lumen, wall: VesselWall) -> FloatArray:
+    """Points (M, 3) of the main vessel's outer wall, every 0.2 mm along it."""
+    rows, columns = wall.outer_mm.shape
+    angle = 2.0 * np.pi * np.arange(columns) / columns
+    centre, frames = lumen.axis.at(lumen.radius_step_mm * np.arange(rows))
+    u, v = wall.outer_mm * np.cos(angle), wall.outer_mm * np.sin(angle)
+    points = centre[:, None] + u[..., None] * frames[:, None, :, 0] + v[..., None] * frames[:, None, :, 1]
+    return points.reshape(-1, 3)
