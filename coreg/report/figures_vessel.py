@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 ANGLES_DEG = (0, 45, 90, 135)
 REACH_MM = 5.0
 LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN, GAP_IN = 0.75, 0.15, 0.45, 0.95, 0.1
-COLUMNS, MOST_REGULAR, MOST_WORST, CLOSEST_MM = 8, 32, 8, 2.0
+COLUMNS, MOST_REGULAR, MOST_WORST, CLOSEST_MM = 8, 31, 8, 2.0
 
 
 class Pick(NamedTuple):
@@ -164,7 +164,7 @@ def vessel_profiles(vessel: CctaVessel, image: Volume | None) -> Figure:
         if branch.arc_length_mm is not None:
             area.axvline(branch.arc_length_mm, color=LANDMARK, linewidth=1.0, linestyle=(0, (4, 2)))
     _name_branches(area, vessel)
-    area.legend(loc="upper right", ncols=2)
+    area.legend(loc="upper right", ncols=2, frameon=True, edgecolor="none")
     _calcium_map(figure, calcium, vessel)
     quality.plot(arc, vessel.quality, color=LUMEN, label="quality of the lumen")
     quality.plot(arc, vessel.wall_quality, color=WALL, label="of the outer wall")
