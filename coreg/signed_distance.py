@@ -70,11 +70,23 @@ def label_surface(label: Volume, *, blur_mm: float | None = None) -> Surface:
     for axis in range(3):
         order = [2 if each == axis else 0 for each in range(3)]
         blurred = blurred - scale[axis] * gaussian_filter(inside, sigma, order=order)
-    index, faces, _, _ = marching_cubes(blurred, 0.5, gradient_direction="ascent")
-    points = label.to_world(index.astype(np.float64) - 4.0)
-    if np.linalg.det(label.index_to_world[:3, :3]) > 0:
+    matrix = label.index_to_world.copy()
+    matrix[:3, 3] = label.to_world(np.full(3, -4.0))
+    return zero_surface(Volume(0.5 - blurred, matrix))
+
+
+def zero_surface(level: Volume) -> Surface:
+    """Find the surface on which a function is zero that is negative inside and positive at the border.
+
+    Raises
+    ------
+    ValueError
+        If the function has no zero.
+    """
+    index, faces, _, _ = marching_cubes(np.array(level.values), 0.0, gradient_direction="descent")
+    if np.linalg.det(level.index_to_world[:3, :3]) > 0:
         faces = faces[:, ::-1]
-    return outward(Surface(points, faces.astype(np.int64)))
+    return outward(Surface(level.to_world(index.astype(np.float64)), faces.astype(np.int64)))
 
 
 def outward(surface: Surface) -> Surface:
@@ -151,7 +163,7 @@ def signed_distance(
     grid = Volume(np.full(shape, limit_mm, dtype=np.float32), matrix)
     values = np.full(shape, limit_mm, dtype=np.float32)
 
-    near = _tube(grid, around_mm, reach_mm)
+    near = voxels_near(grid, around_mm, reach_mm)
     world = grid.to_world(near.astype(np.float64))
     box_low, box_high = low - limit_mm, around_mm.max(axis=0) + reach_mm + limit_mm
     keep = ((surface.points_mm >= box_low) & (surface.points_mm <= box_high)).all(axis=1)
@@ -172,8 +184,8 @@ def signed_distance(
     return Volume(values, matrix)
 
 
-def _tube(grid: Volume, around_mm: FloatArray, reach_mm: float) -> npt.NDArray[np.int64]:
-    """Array indices (M, 3) of voxels within reach of any of the points."""
+def voxels_near(grid: Volume, around_mm: FloatArray, reach_mm: float) -> npt.NDArray[np.int64]:
+    """Array indices (M, 3) of a grid's voxels within reach of any of some world points."""
     size = np.ceil(reach_mm / grid.spacing_mm).astype(int)
     offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in size], indexing="ij"), axis=-1).reshape(
         -1, 3
@@ -181,7 +193,8 @@ def _tube(grid: Volume, around_mm: FloatArray, reach_mm: float) -> npt.NDArray[n
     ball = offsets[np.linalg.norm(offsets * grid.spacing_mm, axis=1) <= reach_mm]
     inside = np.zeros(grid.values.shape, dtype=bool)
     for centre in np.unique(np.rint(grid.to_index(around_mm)).astype(int), axis=0):
-        index = np.clip(centre + ball, 0, np.array(inside.shape) - 1)
+        index = centre + ball
+        index = index[((index >= 0) & (index < inside.shape)).all(axis=1)]
         inside[tuple(index.T)] = True
     return np.argwhere(inside)
 

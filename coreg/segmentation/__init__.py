@@ -1,5 +1,17 @@
 """What can be drawn automatically in either modality."""
 
 from coreg.segmentation.ccta_centerline import centerline_from_label
+from coreg.segmentation.ccta_tree import ccta_tree
+from coreg.segmentation.lumen_label import lumen_label, lumen_surface, wall_label
+from coreg.segmentation.segment_ccta import segment_ccta
+from coreg.segmentation.vessel_from_label import vessel_from_label
 
-__all__ = ["centerline_from_label"]
+__all__ = [
+    "ccta_tree",
+    "centerline_from_label",
+    "lumen_label",
+    "lumen_surface",
+    "segment_ccta",
+    "vessel_from_label",
+    "wall_label",
+]

@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from coreg.centerline import Centerline
 from coreg.errors import InputError
-from coreg.segmentation.first_lumen import CALCIUM_ABOVE_HU, WALL_HU, blood_level, cleared, first_radius
+from coreg.segmentation.first_lumen import WALL_HU, blood_level, clear_run
 from coreg.segmentation.rays import SmoothImage
-from coreg.segmentation.traced import BLUR_MM, STEP_MM
+from coreg.segmentation.traced import STEP_MM
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -18,7 +18,8 @@ BoolArray = npt.NDArray[np.bool_]
 LEAD_IN_MM = 9.0
 LEAD_OUT_MM = 4.0
 # Coronary arteries, also ectatic ones, are narrower than this.
-WIDEST_MM = 3.4
+WIDEST_MM = 3.8
+OPEN_SHARE = 0.3
 LONGEST_OPENING_MM = 12.0
 FARTHEST_OSTIUM_MM = 12.0
 LONGEST_GAP_MM = 3.0
@@ -100,14 +101,11 @@ def _sections(image: SmoothImage, line: Centerline, first_hu: float) -> tuple[Bo
     """Which sections (N,) are those of the aorta or a chamber, and which have contrast in their middle."""
     rays = image.rays(line)
     level = blood_level(rays, first_hu)
-    clear = cleared(rays, level, BLUR_MM)
-    radius = np.median(first_radius(clear.rays, clear.weights, level), axis=1)
-    middle = rays.values_hu[:, :, rays.rho_mm < 0.7].reshape(len(radius), -1)
+    middle = rays.values_hu[:, :, rays.rho_mm < 0.7].reshape(len(level), -1)
     shown = np.percentile(middle, 75, axis=1)
     filled = shown > WALL_HU + FAINTEST_SHARE * (first_hu - WALL_HU)
-    usual = float(np.median(radius[filled])) if filled.any() else 1.5
-    inside = np.abs(np.median(middle, axis=1) - level) < CALCIUM_ABOVE_HU
-    return inside & (radius > max(WIDEST_MM, 1.6 * usual)), filled
+    open_share = (clear_run(rays, level) > WIDEST_MM).mean(axis=1)
+    return open_share > OPEN_SHARE, filled
 
 
 def _check_way(s: FloatArray, wide: BoolArray, filled: BoolArray, low: float) -> None:

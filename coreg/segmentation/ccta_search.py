@@ -23,6 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 GRID_MM = 0.6
+# A whole tree is searched on a coarser grid, for speed.
+TREE_GRID_MM = 0.8
 AROUND_MM = 30.0
 REACH_MM = 4.0
 # Blood without contrast has some 40 HU, muscle 100; below 150 an artery is not opacified.
@@ -61,7 +63,9 @@ class SearchField:
         return tuple(np.clip(index, 0, np.array(self.tube.shape) - 1).tolist())
 
 
-def search_field(image: Volume, clicks_mm: FloatArray, *, around_mm: float = AROUND_MM) -> SearchField:
+def search_field(
+    image: Volume, clicks_mm: FloatArray, *, around_mm: float = AROUND_MM, grid_mm: float = GRID_MM
+) -> SearchField:
     """Prepare the part of an image around clicks (M, 3) for a search; the first click is the ostium.
 
     Raises
@@ -73,10 +77,10 @@ def search_field(image: Volume, clicks_mm: FloatArray, *, around_mm: float = ARO
     level = level_at(image, clicks_mm[0])
     if level < FAINTEST_HU:
         raise InputError(_no_contrast("ccta.ostium", clicks_mm[0], level))
-    grid = _even_grid(part)
+    grid = _even_grid(part, grid_mm)
     values = np.clip(np.asarray(grid.values), TISSUE_HU, 1.15 * level)
     bright = values > TISSUE_HU + FAINTEST_TUBE * (level - TISSUE_HU)
-    contrast, radius = tubeness(values, GRID_MM, bright)
+    contrast, radius = tubeness(values, grid_mm, bright)
     tube = np.zeros(values.shape, dtype=np.float32)
     tube[bright] = np.minimum(contrast / (level - TISSUE_HU), 1.0)
     radii = np.zeros(values.shape, dtype=np.float32)
@@ -112,7 +116,7 @@ def snapped(field: SearchField, click_mm: FloatArray, name: str) -> tuple[int, .
     InputError
         If there is no bright tube within reach.
     """
-    steps = int(np.ceil(REACH_MM / GRID_MM))
+    steps = int(np.ceil(REACH_MM / field.grid.spacing_mm.min()))
     centre = np.rint(field.grid.to_index(click_mm)).astype(int)
     low = np.clip(centre - steps, 0, field.tube.shape)
     high = np.clip(centre + steps + 1, 0, field.tube.shape)
@@ -159,15 +163,15 @@ def tube_along(field: SearchField, points_mm: FloatArray) -> FloatArray:
     return np.asarray(map_coordinates(field.tube, index, order=1, mode="nearest"), dtype=np.float64)
 
 
-def _even_grid(part: Volume) -> Volume:
+def _even_grid(part: Volume, grid_mm: float) -> Volume:
     """Resample to equal steps along the image's own axes, float32."""
     spacing = part.spacing_mm
-    smooth = gaussian_filter(np.asarray(part.values, dtype=np.float32), 0.3 * GRID_MM / spacing, truncate=3.0)
-    shape = np.maximum(np.floor((np.array(part.values.shape) - 1) * spacing / GRID_MM).astype(int), 1) + 1
-    at = [np.arange(n) * (GRID_MM / step) for n, step in zip(shape, spacing, strict=True)]
+    smooth = gaussian_filter(np.asarray(part.values, dtype=np.float32), 0.3 * grid_mm / spacing, truncate=3.0)
+    shape = np.maximum(np.floor((np.array(part.values.shape) - 1) * spacing / grid_mm).astype(int), 1) + 1
+    at = [np.arange(n) * (grid_mm / step) for n, step in zip(shape, spacing, strict=True)]
     values = _resampled(smooth, at)
     matrix = part.index_to_world.copy()
-    matrix[:3, :3] *= GRID_MM / spacing
+    matrix[:3, :3] *= grid_mm / spacing
     return Volume(values, matrix)
 
 

@@ -49,10 +49,7 @@ def segment_ccta(
     InputError
         If there is no contrast-filled artery at a click, or none that leads from one to the other.
     """
-    clicks = np.array([ostium_mm, distal_mm], dtype=np.float64)
-    if clicks.shape != (2, 3) or not np.isfinite(clicks).all():
-        msg = f"ostium_mm and distal_mm must be three finite numbers each, got {clicks.tolist()}"
-        raise ValueError(msg)
+    clicks = checked_clicks(ostium_mm, distal_mm)
     tell = progress or _silent
     tell("CCTA: bright tubes", 0.0)
     field = search_field(image, clicks)
@@ -65,12 +62,26 @@ def segment_ccta(
     tell("CCTA: side branches", 0.7)
     branches = find_branches(field, smooth, first)
     tell("CCTA: lumen without side branches", 0.85)
-    hidden = mouths(branches)
-    closed = measured(smooth, first.line, field.level_hu, first.fit.blur_mm, hidden=hidden)
-    line = shifted(closed.rays, section_centres(closed.radius_mm))
-    final = measured(smooth, line, field.level_hu, first.fit.blur_mm, hidden=hidden)
+    final = without_branches(smooth, first, branches)
     tell("CCTA: quality", 0.97)
-    return _vessel(final, branches, clicks, image, field)
+    voxel_mm = float(np.prod(image.spacing_mm)) ** (1.0 / 3.0)
+    quality, reason = judged(signs(final, voxel_mm, field.level_hu), final.rays.step_mm)
+    return assembled(final, branches, clicks, quality=quality, reason=reason, wall_quality=wall_quality(final))
+
+
+def checked_clicks(ostium_mm: FloatArray, distal_mm: FloatArray) -> FloatArray:
+    """Both clicks as one array (2, 3).
+
+    Raises
+    ------
+    ValueError
+        If they are not three finite numbers each.
+    """
+    clicks = np.array([ostium_mm, distal_mm], dtype=np.float64)
+    if clicks.shape != (2, 3) or not np.isfinite(clicks).all():
+        msg = f"ostium_mm and distal_mm must be three finite numbers each, got {clicks.tolist()}"
+        raise ValueError(msg)
+    return clicks
 
 
 def _silent(stage: str, share: float) -> None:
@@ -84,35 +95,39 @@ def vessel_path(field: SearchField, clicks_mm: FloatArray) -> FloatArray:
     return cheapest_path(field, start, end)
 
 
-def _vessel(
-    traced_: Traced,
+def without_branches(image: SmoothImage, first: Traced, branches: tuple[FoundBranch, ...]) -> Traced:
+    """Measure a vessel again with the mouths of its side branches left out."""
+    first_hu, blur, hidden = float(first.level_hu[0]), first.fit.blur_mm, mouths(branches)
+    closed = measured(image, first.line, first_hu, blur, hidden=hidden)
+    line = shifted(closed.rays, section_centres(closed.radius_mm))
+    return measured(image, line, first_hu, blur, hidden=hidden)
+
+
+def assembled(
+    found: Traced,
     branches: tuple[FoundBranch, ...],
     clicks_mm: FloatArray,
-    image: Volume,
-    field: SearchField,
+    *,
+    quality: FloatArray,
+    reason: tuple[str, ...],
+    wall_quality: FloatArray,
 ) -> CctaVessel:
-    lumen = np.maximum(traced_.radius_mm, SMALLEST_MM)
-    thickness = np.maximum(traced_.series("thickness"), THINNEST_MM)
-    line = Centerline(traced_.line.points_mm, np.sqrt((lumen**2).mean(axis=1)))
-    voxel_mm = float(np.prod(image.spacing_mm)) ** (1.0 / 3.0)
-    against = signs(traced_, voxel_mm, field.level_hu)
-    quality, reason = judged(against, traced_.rays.step_mm)
+    """Put what was measured into the form that leaves the segmentation."""
+    lumen = np.maximum(found.radius_mm, SMALLEST_MM)
+    line = Centerline(found.line.points_mm, np.sqrt((lumen**2).mean(axis=1)))
     kept = [each for each in branches if each.probability >= LEAST_PROBABILITY]
-    moved = {
-        name: float(np.linalg.norm(end - click))
-        for name, end, click in zip(("ostium", "distal"), line.points_mm[[0, -1]], clicks_mm, strict=True)
-    }
+    ends = zip(("ostium", "distal"), line.points_mm[[0, -1]], clicks_mm, strict=True)
     return CctaVessel(
         line,
         lumen,
-        lumen + thickness,
-        traced_.cleared.calcium_mm,
+        lumen + np.maximum(found.series("thickness"), THINNEST_MM),
+        found.cleared.calcium_mm,
         quality,
         reason,
-        wall_quality(traced_),
+        wall_quality,
         tuple(_side_branch(line, each, f"B{i + 1}") for i, each in enumerate(kept)),
         tuple(each.line for each in kept),
-        moved,
+        {name: float(np.linalg.norm(end - click)) for name, end, click in ends},
     )
 
 
