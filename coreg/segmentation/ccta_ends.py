@@ -49,7 +49,7 @@ def ended(image: SmoothImage, line: Centerline, clicks_mm: FloatArray, first_hu:
     InputError
         If the line leads through the aorta or a chamber, or through tissue without contrast.
     """
-    low, high = (float(each) for each in line.arc_length_mm[[0, -1]])
+    low = float(line.arc_length_mm[0])
     last = _last(image, line, clicks_mm[1], first_hu)
     s = np.arange(low - LEAD_IN_MM, last + 1e-6, STEP_MM)
     s += last - s[-1]
@@ -69,15 +69,15 @@ def ended(image: SmoothImage, line: Centerline, clicks_mm: FloatArray, first_hu:
         start = max(first, low + ahead if ahead < 0.0 else click)
     if last - start < SHORTEST_MM:
         msg = (
-            f"ccta.ostium and ccta.distal: found {max(last - start, 0.0):.1f} mm of vessel between them, expected "
-            f"at least {SHORTEST_MM:g} mm"
+            f"ccta.ostium and ccta.distal: found {max(last - start, 0.0):.1f} mm of vessel between them, "
+            f"expected at least {SHORTEST_MM:g} mm"
         )
         raise InputError(msg)
     gap = float(np.linalg.norm(line.points_at(np.array(start)) - clicks_mm[0]))
     if gap > FARTHEST_OSTIUM_MM:
         msg = (
-            f"ccta.ostium: the vessel to ccta.distal leaves the aorta {gap:.0f} mm from {_text(clicks_mm[0])}; "
-            "is the distal point in another artery than the ostium?"
+            f"ccta.ostium: the vessel to ccta.distal leaves the aorta {gap:.0f} mm from "
+            f"{_text(clicks_mm[0])}; is the distal point in another artery than the ostium?"
         )
         raise InputError(msg)
     count = max(8, round((last - start) / STEP_MM) + 1)
@@ -114,15 +114,16 @@ def _check_way(s: FloatArray, wide: BoolArray, filled: BoolArray, low: float) ->
     early = STEP_MM * float((wide & beyond & (s <= low + LONGEST_OPENING_MM)).sum())
     if stretch[1] - stretch[0] > LONGEST_GAP_MM or early > LONGEST_OPENING_MM - 2.0 * STEP_MM:
         msg = (
-            "ccta.distal: the only contrast-filled way from ccta.ostium leads through the aorta or a chamber; "
-            "expected a point in the artery that begins at ccta.ostium"
+            "ccta.distal: the only contrast-filled way from ccta.ostium leads through the aorta or a "
+            "chamber; expected a point in the artery that begins at ccta.ostium"
         )
         raise InputError(msg)
     gap = _longest(~filled & beyond, s)
     if gap[1] - gap[0] >= LONGEST_GAP_MM:
         msg = (
-            f"ccta.distal: no contrast between {gap[0] - low:.0f} and {gap[1] - low:.0f} mm from ccta.ostium; the "
-            "artery is occluded there, or the two points lie in different vessels; give a distal point before it"
+            f"ccta.distal: no contrast between {gap[0] - low:.0f} and {gap[1] - low:.0f} mm from ccta.ostium; "
+            "the artery is occluded there, or the two points lie in different vessels; give a distal point "
+            "before it"
         )
         raise InputError(msg)
 

@@ -103,7 +103,7 @@ def _values_near(image: Volume, click_mm: FloatArray, reach_mm: float) -> FloatA
     except ValueError:
         return np.zeros(0)
     values = gaussian_filter(np.asarray(part.values, dtype=np.float32), 0.4 / part.spacing_mm)
-    index = np.stack(np.indices(values.shape), axis=-1).reshape(-1, 3)
+    index = np.argwhere(np.ones(values.shape, dtype=bool))
     near = np.linalg.norm(part.to_world(index.astype(np.float64)) - click_mm, axis=1) <= reach_mm
     return values.reshape(-1)[near].astype(np.float64)
 

@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import distance_transform_edt, map_coordinates
 from scipy.ndimage import label as components_of
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
 from coreg.centerline import Centerline, VesselTree
-from coreg.segmentation.ccta_search import FLOOR, TREE_GRID_MM, SearchField, search_field, snapped
+from coreg.segmentation.ccta_search import FLOOR, TISSUE_HU, TREE_GRID_MM, SearchField, search_field, snapped
 from coreg.segmentation.first_lumen import blood_level, clear_run
 from coreg.segmentation.rays import SmoothImage
 from coreg.segmentation.traced import roughly_centred
 from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
@@ -26,6 +29,8 @@ DIMMEST_TUBE = 0.3
 SHORTEST_MM = 8.0
 MOST_LINES = 16
 BESIDE_MM = 3.0
+WIDEST_MM, BORDER_MM, FREE_MM = 3.6, 1.6, 6.0
+WINDOW_MM, LARGEST_DROP = 4.0, 0.58
 
 
 def ccta_tree(image: Volume, ostium_mm: FloatArray, *, progress: Progress | None = None) -> VesselTree:
@@ -72,11 +77,13 @@ def _silent(stage: str, share: float) -> None:
 
 
 def _paths(field: SearchField, start: tuple[int, ...]) -> list[FloatArray]:
-    """Ways (N, 3) in world mm from the ostium to the tree's ends, longest first.
+    """Ways (N, 3) in world mm from the ostium to the tree's ends.
 
     Each is the cheapest way to the voxel that is farthest from all the ways before.
     """
-    tubes, _ = components_of(field.tube > DIMMEST_TUBE, np.ones((3, 3, 3)))
+    chambers = _chambers(field)
+    allowed = (field.tube > DIMMEST_TUBE) & (~chambers | _around(field, start))
+    tubes, _ = components_of(allowed, np.ones((3, 3, 3)))
     index = np.argwhere(tubes == tubes[start])
     cost = np.full(tubes.shape, np.inf)
     cost[tuple(index.T)] = 1.0 / (field.tube[tuple(index.T)].astype(np.float64) ** 2 + FLOOR**2)
@@ -87,16 +94,59 @@ def _paths(field: SearchField, start: tuple[int, ...]) -> list[FloatArray]:
     free = np.isfinite(price)
     paths: list[FloatArray] = []
     known = field.grid.to_world(np.array([start], dtype=np.float64))
-    for _ in range(4 * MOST_LINES):
-        if not free.any() or len(paths) == MOST_LINES:
-            break
-        far = np.where(free, price, -np.inf)
-        way = np.array(search.traceback(index[int(np.argmax(far))]), dtype=np.float64)
-        points = field.grid.to_world(way)
-        new = points[cKDTree(known).query(points)[0] > BESIDE_MM]
-        length = float(np.linalg.norm(np.diff(new, axis=0), axis=1).sum()) if len(new) > 1 else 0.0
-        if length >= SHORTEST_MM:
-            paths.append(points)
-        known = np.concatenate([known, points])
+    while free.any() and len(paths) < MOST_LINES:
+        way = np.array(search.traceback(index[int(np.argmax(np.where(free, price, -np.inf)))]))
+        points = field.grid.to_world(way.astype(np.float64))
         free &= cKDTree(points).query(world)[0] > BESIDE_MM
-    return paths
+        kept = points[: _artery_until(field, points)]
+        apart = cKDTree(known).query(kept)[0] > BESIDE_MM
+        new = kept[apart & ~chambers[tuple(way[: len(kept)].T)]]
+        if _length(new) >= SHORTEST_MM:
+            paths.append(kept)
+            known = np.concatenate([known, kept])
+    return _distinct(paths)
+
+
+def _distinct(paths: list[FloatArray]) -> list[FloatArray]:
+    """Leave out ways that another one contains, which is so where a vein was cut off."""
+    kept: list[FloatArray] = []
+    for path in sorted(paths, key=_length, reverse=True):
+        if kept:
+            apart = cKDTree(np.concatenate(kept)).query(path)[0] > BESIDE_MM
+            if _length(path[apart]) < SHORTEST_MM:
+                continue
+        kept.append(path)
+    return kept
+
+
+def _length(points_mm: FloatArray) -> float:
+    return float(np.linalg.norm(np.diff(points_mm, axis=0), axis=1).sum()) if len(points_mm) > 1 else 0.0
+
+
+def _chambers(field: SearchField) -> BoolArray:
+    """Voxels of blood too wide for an artery, and of its border."""
+    step = field.grid.spacing_mm
+    blood = np.asarray(field.grid.values) > 0.5 * (field.level_hu + TISSUE_HU)
+    core = distance_transform_edt(blood, step) > WIDEST_MM
+    if not core.any():
+        return core
+    return np.asarray(distance_transform_edt(~core, step) < WIDEST_MM + BORDER_MM)
+
+
+def _around(field: SearchField, start: tuple[int, ...]) -> BoolArray:
+    near = np.zeros(field.tube.shape, dtype=bool)
+    steps = np.ceil(FREE_MM / field.grid.spacing_mm).astype(int)
+    near[tuple(slice(max(i - n, 0), i + n + 1) for i, n in zip(start, steps, strict=True))] = True
+    return near
+
+
+def _artery_until(field: SearchField, points_mm: FloatArray) -> int:
+    """How many points of a way go by before the blood's contrast drops at once: there a vein begins."""
+    index = field.grid.to_index(points_mm).T
+    contrast = map_coordinates(np.asarray(field.grid.values), index, order=1) - TISSUE_HU
+    window = round(WINDOW_MM / float(field.grid.spacing_mm.min()))
+    if len(contrast) < 2 * window + 2:
+        return len(points_mm)
+    runs = np.median(sliding_window_view(contrast, window), axis=1)
+    drops = np.flatnonzero(runs[window + 2 :] < LARGEST_DROP * runs[: -window - 2])
+    return int(drops[0]) + window if len(drops) else len(points_mm)

@@ -1,15 +1,17 @@
 """Lumen and outer wall from cross-sections, by fitting what a scanner would show of them.
 
 Along each ray the model is lumen, then wall, then surroundings, each of its own brightness and
-all blurred by the scanner. Where there is calcium the wall may be brighter than the blood. Radii, wall thickness and brightness vary smoothly by angle and along
-the vessel; how smoothly is stated as a prior, and all sections are solved together (Gauss-Newton
-on a banded system). Since the blur is part of the model, the lumen of a small vessel is neither
-too wide at half of its faded brightness nor too narrow at half of the full one.
+all blurred by the scanner. Where there is calcium the wall may be brighter than the blood. Radii,
+wall thickness and brightness vary smoothly by angle and along the vessel; how smoothly is stated
+as a prior, and all sections are solved together (Gauss-Newton on a banded system). Since the blur
+is part of the model, the lumen of a small vessel is neither too wide at half of its faded
+brightness nor too narrow at half of the full one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +74,7 @@ class Layout:
     between ``SECTORS`` angles, since calcium has edges.
     """
 
-    ORDERS = {"radius": 4, "thickness": 3, "outside": 2, "lumen": 0}
+    ORDERS: ClassVar[dict[str, int]] = {"radius": 4, "thickness": 3, "outside": 2, "lumen": 0}
 
     def __init__(self, angles_rad: FloatArray) -> None:
         self.columns: dict[str, slice] = {}
@@ -185,7 +187,9 @@ def start_from(
 def _spread(beliefs: list[Smoothness], layout: Layout, calcium: npt.NDArray[np.bool_]) -> FloatArray:
     """Prior standard deviations (N, M)."""
     sd = np.tile([each.sd for each in beliefs], (len(calcium), 1))
-    sd[:, layout.columns["wall"]] = np.where(calcium @ layout.basis["wall"].T > 0.5, CALCIUM_SD_HU, WALL_SD_HU)
+    sd[:, layout.columns["wall"]] = np.where(
+        calcium @ layout.basis["wall"].T > 0.5, CALCIUM_SD_HU, WALL_SD_HU
+    )
     return sd
 
 

@@ -48,8 +48,7 @@ class Rays:
     @cached_property
     def rho_mm(self) -> FloatArray:
         """Distance from the line along the rays, shape (K,)."""
-        along: FloatArray = RAY_STEP_MM * (np.arange(self.values_hu.shape[2]) + 0.5)
-        return along
+        return _along(self.values_hu.shape[2])
 
     @property
     def angles_rad(self) -> FloatArray:
@@ -71,6 +70,12 @@ class Rays:
         near = np.isfinite(distance)
         inside[near] = distance[near] < balls[nearest[near], 3]
         return inside
+
+
+def _along(count: int) -> FloatArray:
+    """Distances (count,) of samples from the line, in mm."""
+    along: FloatArray = RAY_STEP_MM * (np.arange(float(count)) + 0.5)
+    return along
 
 
 def ray_points(points_mm: FloatArray, frames: FloatArray, rho_mm: FloatArray) -> FloatArray:
@@ -111,5 +116,5 @@ class SmoothImage:
     def rays(self, line: Centerline, *, reach_mm: float = REACH_MM) -> Rays:
         """Sample rays across a line whose points lie at equal steps."""
         frames = line.frames_at(line.arc_length_mm)
-        rho = RAY_STEP_MM * (np.arange(round(reach_mm / RAY_STEP_MM)) + 0.5)
+        rho = _along(round(reach_mm / RAY_STEP_MM))
         return Rays(line, frames, self.at(ray_points(line.points_mm, frames, rho)))

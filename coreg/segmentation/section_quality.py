@@ -84,7 +84,10 @@ def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
             "the image does not look like a vessel's section: motion or a neighbour",
             LARGEST_RESIDUAL / np.maximum(found.residual, 1e-3),
         ),
-        ("the image does not determine the lumen's size", LARGEST_SD_MM / np.maximum(found.radius_sd_mm, 1e-3)),
+        (
+            "the image does not determine the lumen's size",
+            LARGEST_SD_MM / np.maximum(found.radius_sd_mm, 1e-3),
+        ),
     )
     reasons = [""] * len(found.calcium)
     quality = np.ones(len(found.calcium))

@@ -66,7 +66,9 @@ def segment_ccta(
     tell("CCTA: quality", 0.97)
     voxel_mm = float(np.prod(image.spacing_mm)) ** (1.0 / 3.0)
     quality, reason = judged(signs(final, voxel_mm, field.level_hu), final.rays.step_mm)
-    return assembled(final, branches, clicks, quality=quality, reason=reason, wall_quality=wall_quality(final))
+    return assembled(
+        final, branches, clicks, quality=quality, reason=reason, wall_quality=wall_quality(final)
+    )
 
 
 def checked_clicks(ostium_mm: FloatArray, distal_mm: FloatArray) -> FloatArray:

@@ -128,9 +128,7 @@ def measured(
         level_hu=level,
         wall_hu=np.where(calcium, clear.calcium_hu, WALL_HU),
     )
-    fit = fit_sections(
-        rays, open_, start, first_hu, calcium=calcium, blur_mm=blur_mm, iterations=iterations
-    )
+    fit = fit_sections(rays, open_, start, first_hu, calcium=calcium, blur_mm=blur_mm, iterations=iterations)
     return Traced(rays, clear, level, fit)
 
 

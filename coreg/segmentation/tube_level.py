@@ -10,7 +10,9 @@ from coreg.centerline import Centerline
 FloatArray = npt.NDArray[np.float64]
 
 
-def tube_level(line: Centerline, radius_mm: FloatArray, world_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
+def tube_level(
+    line: Centerline, radius_mm: FloatArray, world_mm: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Measure how far points are from the wall of a vessel, in its cross-sections.
 
     Parameters
