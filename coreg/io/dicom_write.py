@@ -46,9 +46,9 @@ def write_ct_series(folder: Path, volume: Volume, *, name: str) -> None:
         origin = volume.to_world(np.array([number - 1.0, 0.0, 0.0]))
         dataset = _common(volume, axes, name)
         dataset.InstanceNumber = number
-        dataset.ImagePositionPatient = [f"{value:.6g}" for value in np.round(origin, 4)]
+        dataset.ImagePositionPatient = [f"{value:.10g}" for value in np.round(origin, 4)]
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(name, f"image {number}")
-        dataset.set_pixel_data(pixels, "MONOCHROME2", 12)
+        dataset.set_pixel_data(pixels, "MONOCHROME2", 12, generate_instance_uid=False)
         dataset.save_as(folder / f"IM{number:04d}.dcm", enforce_file_format=True)
 
 

@@ -93,7 +93,8 @@ def _wall_points(lumen: Lumen, wall: VesselWall) -> FloatArray:
     """Points (M, 3) of the main vessel's outer wall, every 0.2 mm along it."""
     rows, columns = wall.outer_mm.shape
     angle = 2.0 * np.pi * np.arange(columns) / columns
-    centre, frames = lumen.axis.at(lumen.radius_step_mm * np.arange(rows))
+    s: FloatArray = lumen.radius_step_mm * np.arange(float(rows))
+    centre, frames = lumen.axis.at(s)
     u, v = wall.outer_mm * np.cos(angle), wall.outer_mm * np.sin(angle)
     points = centre[:, None] + u[..., None] * frames[:, None, :, 0] + v[..., None] * frames[:, None, :, 1]
     return points.reshape(-1, 3)

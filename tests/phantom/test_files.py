@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import typer
@@ -7,12 +9,16 @@ from coreg.cli.phantom import phantom
 from coreg.contours import area_mm2
 from coreg.errors import InputError
 from coreg.io.case_file import load_case
+from coreg.io.dicom_ccta import read_ccta
 from coreg.io.frames_csv import read_frames
 from coreg.io.landmark_files import read_landmarks
+from coreg.io.phantom_files import PLAQUE_COLUMNS, ImageTruth, Truth, write_phantom
 from coreg.io.surfaces import read_surface
 from coreg.io.tables import read_table
-from coreg.phantom import make_patient, preset
+from coreg.io.volumes import read_volume
+from coreg.phantom import lumen_surface, make_patient, preset
 from coreg.validation import landmark_errors
+from coreg.volume import Volume
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,67 @@ def test_written_truth_holds_the_exact_poses(folder, patient):
     )
     assert inside.all(axis=1).any()
     assert np.abs(patient.lumen.level(wall[::50], capped=True)).max() < 0.1
+
+
+@pytest.fixture(scope="module")
+def ccta(patient):
+    """An image on the label's grid, its lumen as the label has it and a wall of one plaque."""
+    grid = patient.case.lumen
+    labels = np.array(grid.values)
+    labels[:2] = 4
+    image = np.where(labels == 1, 400, -900).astype(np.int16)
+    return ImageTruth(
+        Volume(image, grid.index_to_world),
+        Volume(labels, grid.index_to_world),
+        patient.centerline,
+        lumen_surface(patient.lumen),
+        [("soft", 3.0, 8.5, -20.0, 1.25, 0.5)],
+    )
+
+
+@pytest.mark.parametrize("dicom", [False, True])
+def test_a_case_with_an_image_is_one_to_be_segmented(patient, ccta, tmp_path, dicom):
+    truth = Truth(patient.truth, patient.landmarks, patient.side_branches, ccta.wall, patient.facts())
+    write_phantom(tmp_path / "p", patient.case, truth, ccta=replace(ccta, dicom=dicom))
+    case = load_case(tmp_path / "p")
+    assert case.lumen is None
+    assert case.tree is None
+    np.testing.assert_array_equal(case.image.values, ccta.image.values)
+    np.testing.assert_allclose(case.image.index_to_world, ccta.image.index_to_world, atol=1e-3)
+    np.testing.assert_array_equal(case.ostium_mm, patient.case.ostium_mm)
+    assert (tmp_path / "p" / "ccta").is_dir() == dicom
+
+
+def test_truth_of_an_image_holds_lumen_labels_wall_and_plaque(patient, ccta, tmp_path):
+    truth = Truth(patient.truth, patient.landmarks, patient.side_branches, ccta.wall, patient.facts())
+    write_phantom(tmp_path / "p", patient.case, truth, ccta=ccta)
+    folder = tmp_path / "p" / "truth"
+    lumen = read_volume(folder / "ccta_lumen.nii.gz").values
+    np.testing.assert_array_equal(lumen, np.asarray(ccta.labels.values) == 1)
+    np.testing.assert_array_equal(read_volume(folder / "ccta_labels.nii.gz").values, ccta.labels.values)
+    np.testing.assert_allclose(
+        read_surface(folder / "ccta_wall.stl").points_mm.min(), ccta.wall.points_mm.min()
+    )
+    table = read_table(folder / "plaque.csv", required=PLAQUE_COLUMNS)
+    assert table.texts("kind") == ["soft"]
+    assert table.texts("last_mm") == ["8.5"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--images", "--dicom"])
+def test_phantoms_with_images_are_made_from_the_command_line(tmp_path, option):
+    app = typer.Typer()
+    app.command()(phantom)
+    result = CliRunner().invoke(app, ["--seed", "8", option, "--level", "clean", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    case = tmp_path / "phantom-8"
+    image, warnings = read_ccta(case / ("ccta.nii.gz" if option == "--images" else "ccta"))
+    lumen = read_volume(case / "truth" / "ccta_lumen.nii.gz").values != 0
+    assert warnings == ()
+    assert image.values.shape == lumen.shape
+    assert 250.0 < image.values[lumen].mean() < 480.0
+    facts = read_table(case / "truth" / "facts.csv", required=("fact", "value"))
+    assert "ccta_noise_hu" in facts.texts("fact")
 
 
 def test_manifest_names_the_cases(folder):
