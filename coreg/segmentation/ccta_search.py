@@ -64,9 +64,16 @@ class SearchField:
 
 
 def search_field(
-    image: Volume, clicks_mm: FloatArray, *, around_mm: float = AROUND_MM, grid_mm: float = GRID_MM
+    image: Volume,
+    clicks_mm: FloatArray,
+    *,
+    around_mm: float = AROUND_MM,
+    grid_mm: float = GRID_MM,
+    level_hu: float | None = None,
 ) -> SearchField:
     """Prepare the part of an image around clicks (M, 3) for a search; the first click is the ostium.
+
+    The brightness of the blood is measured there unless it is known (``level_hu``).
 
     Raises
     ------
@@ -74,7 +81,7 @@ def search_field(
         If there is no contrast-filled blood at the first click.
     """
     part = cropped_volume(image, clicks_mm, margin_mm=around_mm)
-    level = level_at(image, clicks_mm[0])
+    level = level_at(image, clicks_mm[0]) if level_hu is None else level_hu
     if level < FAINTEST_HU:
         raise InputError(_no_contrast("ccta.ostium", clicks_mm[0], level))
     grid = _even_grid(part, grid_mm)

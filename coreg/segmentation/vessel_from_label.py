@@ -47,7 +47,7 @@ def vessel_from_label(label: Volume, ostium_mm: FloatArray, distal_mm: FloatArra
     clicks = checked_clicks(ostium_mm, distal_mm)
     line = centerline_from_label(label, ostium_mm, distal_mm).resampled(spacing_mm=STEP_MM)
     image = _as_image(label)
-    field = search_field(image, np.vstack([line.points_mm[0], line.points_mm]), around_mm=16.0)
+    field = search_field(image, line.points_mm, around_mm=16.0, level_hu=BLOOD_HU)
     smooth = SmoothImage(image, line.points_mm)
     # A voxel's own width blurs too.
     blur_mm = float(np.prod(label.spacing_mm)) ** (1.0 / 3.0) * float(np.sqrt(BLUR_VOXELS**2 + 1.0 / 12.0))
