@@ -53,7 +53,7 @@ def phantom(
         typer.Option(
             "--images",
             help="Give the cases a CCTA image, to be segmented, instead of a lumen label and a centerline. "
-            "Adds some seconds and 20-30 MB per patient.",
+            "Adds some seconds and 10-25 MB per patient.",
         ),
     ] = False,
     dicom: Annotated[
