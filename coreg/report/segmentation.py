@@ -95,13 +95,11 @@ def write_tree_report(path: Path, ccta: CctaCase, tree: VesselTree, made: Mappin
 def tree_html(ccta: CctaCase, tree: VesselTree, made: Mapping[str, Any]) -> str:
     """Make one self-contained HTML page of all vessels from an ostium."""
     strokes = [
-        Stroke(line.points_mm, TREE_COLOURS[i % len(TREE_COLOURS)], f"line {i}")
+        Stroke(line.points_mm, TREE_COLOURS[i % len(TREE_COLOURS)], "line, numbered at its end")
         for i, line in enumerate(tree.lines)
     ]
     dots = [Dot(ccta.mouth_mm, "ostium", "X", CLICK, "click as given")]
-    dots += [
-        Dot(line.points_mm[-1], str(i), "o", ON_VESSEL, "end of a line") for i, line in enumerate(tree.lines)
-    ]
+    dots += [Dot(line.points_mm[-1], str(i), "o", ON_VESSEL, "end") for i, line in enumerate(tree.lines)]
     with look():
         figure = png_uri(slabs(ccta.known_image, strokes, dots))
     lengths = [np.ptp(line.arc_length_mm) for line in tree.lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,9 @@ def followed_slab(image: Volume, points_mm: FloatArray, axis: int) -> Slab:
         0, 1 or 2: sagittal, coronal or axial.
     """
     across, up = [(1, 2), (0, 2), (0, 1)][axis]
-    low, high = points_mm.min(axis=0) - SLAB_MARGIN_MM, points_mm.max(axis=0) + SLAB_MARGIN_MM
+    first, last = _box(image)
+    low = np.maximum(points_mm.min(axis=0) - SLAB_MARGIN_MM, first)
+    high = np.minimum(points_mm.max(axis=0) + SLAB_MARGIN_MM, last)
     u = np.arange(low[across], high[across], SLAB_STEP_MM)
     v = np.arange(low[up], high[up], SLAB_STEP_MM)
     plane = np.stack(np.meshgrid(u, v), axis=-1)
@@ -111,6 +114,13 @@ def followed_slab(image: Volume, points_mm: FloatArray, axis: int) -> Slab:
     half = 0.5 * SLAB_STEP_MM
     extent = (float(u[0]) - half, float(u[-1]) + half, float(v[0]) - half, float(v[-1]) + half)
     return Slab(picture, extent, across, up)
+
+
+def _box(image: Volume) -> tuple[FloatArray, FloatArray]:
+    """Opposite corners of the box, along the world's axes, around the centres of an image's voxels."""
+    ends = [(0, count - 1) for count in image.values.shape]
+    corners = image.to_world(np.array(list(itertools.product(*ends)), dtype=np.float64))
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def blood_hu(image: Volume, line: Centerline, radius_mm: FloatArray) -> FloatArray:

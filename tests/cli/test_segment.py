@@ -253,6 +253,16 @@ def test_a_result_of_the_same_case_is_replaced_and_nothing_else(coreg, copied, r
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("command", ["ccta", "pullback"])
+def test_both_commands_have_help_with_an_example(coreg, command):
+    done = coreg("segment", command, "--help")
+    assert done.status == 0
+    assert f"Example: coreg segment {command}" in done.out
+    assert "research use only" in " ".join(done.out.split())
+    for option in ("--out", "--force", "--seed", "--threads", "--json", "--verbose", "--quiet"):
+        assert option in done.out
+
+
 def test_a_pullback_is_planned(coreg, copied, tmp_path):
     done = coreg("segment", "pullback", copied, "--out", tmp_path / "out")
     assert done.status == 2
