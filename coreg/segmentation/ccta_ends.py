@@ -121,9 +121,9 @@ def _check_way(s: FloatArray, wide: BoolArray, filled: BoolArray, low: float) ->
     gap = _longest(~filled & beyond, s)
     if gap[1] - gap[0] >= LONGEST_GAP_MM:
         msg = (
-            f"ccta.distal: no contrast between {gap[0] - low:.0f} and {gap[1] - low:.0f} mm from ccta.ostium; "
-            "the artery is occluded there, or the two points lie in different vessels; give a distal point "
-            "before it"
+            f"ccta.distal: no contrast between {gap[0] - low:.0f} and {gap[1] - low:.0f} mm from the "
+            "ostium; the artery is occluded there, or the two points lie in different vessels; give a distal "
+            "point before it"
         )
         raise InputError(msg)
 
