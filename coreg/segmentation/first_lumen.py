@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, median_filter
+from skimage.filters import apply_hysteresis_threshold
 
 from coreg.segmentation.rays import RAY_STEP_MM, Rays
 
@@ -15,8 +16,9 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 WALL_HU = 70.0
-# Calcium is denser than the blood beside it by more than is left of the noise after smoothing.
-CALCIUM_ABOVE_HU = 70.0
+# Calcium is denser than the blood beside it by more than is left of the noise after smoothing; what
+# hangs together with such a place may be less so.
+CALCIUM_ABOVE_HU, FAINT_CALCIUM_HU = 70.0, 30.0
 CALM_MM, CALM_RAYS = 0.5, 1.0
 CENTRE_MM = 0.7
 FARTHEST_CALCIUM_MM = 3.6
@@ -91,7 +93,7 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
     values = rays.values_hu
     calm = gaussian_filter1d(values, CALM_MM / rays.step_mm, axis=0, mode="nearest")
     calm = gaussian_filter1d(calm, CALM_RAYS, axis=1, mode="wrap")
-    dense = (calm > level_hu[:, None, None] + CALCIUM_ABOVE_HU) & (rays.rho_mm < FARTHEST_CALCIUM_MM)
+    dense = _dense(calm - level_hu[:, None, None]) & (rays.rho_mm < FARTHEST_CALCIUM_MM)
     out, weights = values.copy(), np.ones_like(values)
     thickness, brightness = np.zeros(values.shape[:2]), np.zeros(values.shape[:2])
     for n, a in np.argwhere(dense.any(axis=2)):
@@ -102,6 +104,16 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
         weights[n, a, face + 2 :] = 0.15
         out[n, a, :face] = np.minimum(out[n, a, :face], level_hu[n])
     return Cleared(Rays(rays.line, rays.frames, out), weights, thickness, brightness)
+
+
+def _dense(above_hu: FloatArray) -> BoolArray:
+    """Which samples (N, A, K) are calcium, by how much brighter than blood they are."""
+    angles = above_hu.shape[1]
+    # Once round and a bit, so that deposits across angle 0 hang together.
+    around = np.concatenate([above_hu, above_hu[:, : angles // 3]], axis=1)
+    found = apply_hysteresis_threshold(around, FAINT_CALCIUM_HU, CALCIUM_ABOVE_HU)
+    found[:, : angles // 3] |= found[:, angles:]
+    return np.asarray(found[:, :angles])
 
 
 def _deposit(
