@@ -52,8 +52,8 @@ def registration_row(seed: int) -> RegistrationRow:
 
 def _segmented(case: Case, image: Volume) -> Case:
     vessel = segmentation.segment_ccta(image, case.ostium_mm, case.distal_mm)
-    label = segmentation.lumen_label(vessel, image, branches=True)
-    return replace(case, lumen=label, tree=VesselTree((vessel.centerline,)))
+    lumen = segmentation.lumen_surface(vessel)
+    return replace(case, lumen=lumen, tree=VesselTree((vessel.centerline,)))
 
 
 def _landmarks(case: Case) -> tuple[float, float, str]:

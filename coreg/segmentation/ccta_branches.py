@@ -15,7 +15,7 @@ from coreg.segmentation.blurred_disc import disc_share
 from coreg.segmentation.ccta_search import FLOOR, SearchField
 from coreg.segmentation.lumen_fit import WALL_HU
 from coreg.segmentation.rays import SmoothImage
-from coreg.segmentation.traced import Traced, measured, roughly_centred
+from coreg.segmentation.traced import STEP_MM, Traced, measured, roughly_centred, section_centres, shifted
 from coreg.segmentation.tube_level import tube_level
 
 FloatArray = npt.NDArray[np.float64]
@@ -28,6 +28,7 @@ DIMMEST_TUBE = 0.25
 MOST_COST = 90.0
 MARGIN_MM = 0.35
 HIDDEN_MM = 4.0
+MOUTH_MM = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +41,6 @@ class FoundBranch:
         Its course from inside the vessel outwards, with radius.
     exit_mm : float
         Arc length on it at which it passes through the vessel's wall.
-    ostium_mm : (3,) array
-        World place where its axis meets the wall.
-    direction : (3,) array
-        Unit vector in which it leaves.
     radius_mm : float
         Near its mouth.
     brightness, mouth : float
@@ -55,12 +52,15 @@ class FoundBranch:
 
     line: Centerline
     exit_mm: float
-    ostium_mm: FloatArray
-    direction: FloatArray
     radius_mm: float
     brightness: float
     mouth: float
     reach_mm: float
+
+    @property
+    def mouth_mm(self) -> FloatArray:
+        """World place (3,) where it passes through the vessel's wall."""
+        return self.line.points_at(np.array(self.exit_mm))
 
     @property
     def probability(self) -> float:
@@ -96,7 +96,7 @@ def find_branches(field: SearchField, image: SmoothImage, vessel: Traced) -> tup
         branch = _measured_branch(image, vessel, path)
         if branch is not None:
             found.append(branch)
-    return tuple(sorted(found, key=lambda each: float(vessel.line.nearest_arc_length(each.ostium_mm))))
+    return tuple(sorted(found, key=lambda each: float(vessel.line.nearest_arc_length(each.mouth_mm))))
 
 
 def mouths(branches: tuple[FoundBranch, ...]) -> FloatArray:
@@ -145,11 +145,19 @@ def _measured_branch(image: SmoothImage, vessel: Traced, path_mm: FloatArray) ->
     outside = np.flatnonzero(level > 0.0)
     if not len(outside) or level.max() < LEAST_REACH_MM - 0.5:
         return None
-    s = line.arc_length_mm
-    exit_mm = float(s[outside[0]])
     core = np.column_stack([vessel.line.points_mm, vessel.radius_mm.mean(axis=1)])
-    fitted = measured(image, line, blood_hu, vessel.fit.blur_mm, hidden=core, iterations=5)
+    blur = vessel.fit.blur_mm
+    fitted = measured(image, line, blood_hu, blur, hidden=core, iterations=4)
+    line = _straight_inside(shifted(fitted.rays, section_centres(fitted.radius_mm)), vessel)
+    fitted = measured(image, line, blood_hu, blur, hidden=core, iterations=5)
+    level, _ = tube_level(vessel.line, vessel.radius_mm, line.points_mm)
+    s, outside = line.arc_length_mm, np.flatnonzero(level > 0.0)
+    if not len(outside):
+        return None
+    exit_mm = float(s[outside[0]])
     radius = np.sqrt((fitted.radius_mm**2).mean(axis=1))
+    # Within the mouth nothing of the branch's own wall is seen.
+    radius = np.interp(np.maximum(s, exit_mm + MOUTH_MM), s, radius)
     early = (s > exit_mm + 0.8) & (s < exit_mm + 4.5)
     if not early.any():
         return None
@@ -158,12 +166,9 @@ def _measured_branch(image: SmoothImage, vessel: Traced, path_mm: FloatArray) ->
     share = disc_share(np.zeros(1), np.array([size]), vessel.fit.blur_mm)[0][0]
     contrast = (along - WALL_HU) / ((blood_hu - WALL_HU) * share)
     mouth = (s > exit_mm - 0.6) & (s < exit_mm + 1.6)
-    ostium, direction = _ostium(vessel, line, exit_mm)
     return FoundBranch(
         Centerline(line.points_mm, radius),
         exit_mm,
-        ostium,
-        direction,
         size,
         float(np.median(contrast[early])),
         float(contrast[mouth].min()),
@@ -171,13 +176,34 @@ def _measured_branch(image: SmoothImage, vessel: Traced, path_mm: FloatArray) ->
     )
 
 
-def _ostium(vessel: Traced, line: Centerline, exit_mm: float) -> tuple[FloatArray, FloatArray]:
-    """Where the branch's axis, straight on from outside, meets the vessel's wall; and its direction."""
+def _straight_inside(line: Centerline, vessel: Traced) -> Centerline:
+    """Replace the part of a branch's line within the vessel and its mouth by a straight one."""
+    level, _ = tube_level(vessel.line, vessel.radius_mm, line.points_mm)
+    s = line.arc_length_mm
+    outside = np.flatnonzero(level > 0.0)
+    if not len(outside) or s[-1] - s[outside[0]] < 2.0 * MOUTH_MM:
+        return line
+    middle, direction = _axis(line, float(s[outside[0]]))
+    outer = line.points_at(np.arange(s[outside[0]] + MOUTH_MM, s[-1] + 1e-6, STEP_MM))
+    reach = float((outer[0] - middle) @ direction)
+    back = middle + np.arange(reach - STEP_MM, reach - 8.0, -STEP_MM)[:, None] * direction
+    level, _ = tube_level(vessel.line, vessel.radius_mm, back)
+    points = np.concatenate([back[: int(np.argmin(level)) + 1][::-1], outer])
+    return Centerline(points).resampled(spacing_mm=STEP_MM, smoothing=0.1)
+
+
+def _axis(line: Centerline, exit_mm: float) -> tuple[FloatArray, FloatArray]:
+    """A point of the straight line through a branch's first mm outside the vessel, and its direction."""
     s = np.linspace(exit_mm + 0.5, min(exit_mm + 3.5, float(line.arc_length_mm[-1])), 13)
     points = line.points_at(s)
     middle = points.mean(axis=0)
     direction = np.linalg.svd(points - middle)[2][0]
-    direction *= np.sign(direction @ (points[-1] - points[0]))
+    return middle, direction * np.sign(direction @ (points[-1] - points[0]))
+
+
+def ostium_of(vessel: Traced, line: Centerline, exit_mm: float) -> tuple[FloatArray, FloatArray]:
+    """Where the branch's axis, straight on from outside, meets the vessel's wall; and its direction."""
+    middle, direction = _axis(line, exit_mm)
     back = middle - np.linspace(0.0, 6.0, 61)[:, None] * direction
     level, _ = tube_level(vessel.line, vessel.radius_mm, back)
     crossed = np.flatnonzero(level < 0.0)

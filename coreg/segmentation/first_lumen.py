@@ -20,7 +20,7 @@ WALL_HU = 70.0
 # hangs together with such a place may be less so.
 CALCIUM_ABOVE_HU, FAINT_CALCIUM_HU = 70.0, 30.0
 CALM_MM, CALM_RAYS = 0.5, 1.0
-CENTRE_MM = 0.7
+CENTRE_MM = 0.5
 FARTHEST_CALCIUM_MM = 3.6
 LEVEL_LENGTH_MM = 12.0
 
@@ -57,7 +57,7 @@ def blood_level(rays: Rays, first_hu: float) -> FloatArray:
     blood = np.where(middle < first_hu + CALCIUM_ABOVE_HU, middle, np.nan)
     known = np.isfinite(blood).mean(axis=1) > 0.3
     shown = np.full(len(blood), np.nan)
-    shown[known] = np.nanpercentile(blood[known], 75, axis=1)
+    shown[known] = np.nanmedian(blood[known], axis=1)
     shown = np.interp(np.arange(len(shown)), np.flatnonzero(known), shown[known]) if known.any() else shown
     if not known.any():
         return np.full(len(blood), first_hu)

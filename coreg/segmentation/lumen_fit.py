@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solveh_banded
+from scipy.ndimage import maximum_filter
 
 from coreg.segmentation.blurred_disc import disc_share
 from coreg.segmentation.rays import RAY_STEP_MM, Rays
@@ -29,7 +30,9 @@ NOISE_MM3 = 0.35
 ITERATIONS = 8
 SECTORS = 12
 WALL_HU = 65.0
-WALL_SD_HU, CALCIUM_SD_HU = 18.0, 600.0
+# Brightness of the wall: without calcium, with it, and within so many mm and 30 degrees of it.
+WALL_SD_HU, CALCIUM_SD_HU, BESIDE_SD_HU = 18.0, 600.0, 150.0
+BESIDE_MM = 1.5
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def fit_sections(
     """
     layout = Layout(rays.angles_rad)
     beliefs = prior(level_hu, layout)
-    precision = _precision(beliefs, _spread(beliefs, layout, calcium), rays.step_mm)
+    precision = _precision(beliefs, _spread(beliefs, layout, calcium, rays.step_mm), rays.step_mm)
     mean = np.array([each.mean for each in beliefs])
     area = rays.rho_mm * RAY_STEP_MM * (2.0 * np.pi / len(rays.angles_rad)) * rays.step_mm / NOISE_MM3
     x, noise = start.copy(), 30.0
@@ -184,11 +187,16 @@ def start_from(
     return x
 
 
-def _spread(beliefs: list[Smoothness], layout: Layout, calcium: npt.NDArray[np.bool_]) -> FloatArray:
+def _spread(
+    beliefs: list[Smoothness], layout: Layout, calcium: npt.NDArray[np.bool_], step_mm: float
+) -> FloatArray:
     """Prior standard deviations (N, M)."""
     sd = np.tile([each.sd for each in beliefs], (len(calcium), 1))
+    sectors = calcium @ layout.basis["wall"].T > 0.5
+    size = (2 * round(BESIDE_MM / step_mm) + 1, 3)
+    beside = maximum_filter(sectors.astype(np.uint8), size, mode=("nearest", "wrap")) > 0
     sd[:, layout.columns["wall"]] = np.where(
-        calcium @ layout.basis["wall"].T > 0.5, CALCIUM_SD_HU, WALL_SD_HU
+        sectors, CALCIUM_SD_HU, np.where(beside, BESIDE_SD_HU, WALL_SD_HU)
     )
     return sd
 

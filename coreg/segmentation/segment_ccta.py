@@ -10,7 +10,7 @@ import numpy.typing as npt
 from coreg.ccta_vessel import CctaVessel
 from coreg.centerline import Centerline
 from coreg.landmarks import SideBranch
-from coreg.segmentation.ccta_branches import FoundBranch, find_branches, mouths
+from coreg.segmentation.ccta_branches import FoundBranch, find_branches, mouths, ostium_of
 from coreg.segmentation.ccta_ends import ended
 from coreg.segmentation.ccta_search import SearchField, cheapest_path, search_field, snapped
 from coreg.segmentation.lumen_fit import SMALLEST_MM, THINNEST_MM
@@ -127,18 +127,21 @@ def assembled(
         quality,
         reason,
         wall_quality,
-        tuple(_side_branch(line, each, f"B{i + 1}") for i, each in enumerate(kept)),
+        tuple(_side_branch(found, each, f"B{i + 1}") for i, each in enumerate(kept)),
         tuple(each.line for each in kept),
         {name: float(np.linalg.norm(end - click)) for name, end, click in ends},
     )
 
 
-def _side_branch(line: Centerline, branch: FoundBranch, name: str) -> SideBranch:
+def _side_branch(found: Traced, branch: FoundBranch, name: str) -> SideBranch:
+    """Name a branch; its ostium lies where its axis meets the wall that closes its mouth."""
+    ostium, direction = ostium_of(found, branch.line, branch.exit_mm)
+    arc_length_mm = float(found.line.nearest_arc_length(ostium))
     return SideBranch(
         name,
-        branch.ostium_mm,
-        float(line.nearest_arc_length(branch.ostium_mm)),
+        ostium,
+        arc_length_mm,
         branch.radius_mm,
         probability=branch.probability,
-        direction=branch.direction,
+        direction=direction,
     )
