@@ -147,9 +147,9 @@ def _measured_branch(image: SmoothImage, vessel: Traced, path_mm: FloatArray) ->
         return None
     core = np.column_stack([vessel.line.points_mm, vessel.radius_mm.mean(axis=1)])
     blur = vessel.fit.blur_mm
-    fitted = measured(image, line, blood_hu, blur, hidden=core, iterations=4)
+    fitted = measured(image, line, blood_hu, blur, hidden=core, branch=True, iterations=4)
     line = _straight_inside(shifted(fitted.rays, section_centres(fitted.radius_mm)), vessel)
-    fitted = measured(image, line, blood_hu, blur, hidden=core, iterations=5)
+    fitted = measured(image, line, blood_hu, blur, hidden=core, branch=True, iterations=5)
     level, _ = tube_level(vessel.line, vessel.radius_mm, line.points_mm)
     s, outside = line.arc_length_mm, np.flatnonzero(level > 0.0)
     if not len(outside):

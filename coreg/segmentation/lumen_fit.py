@@ -33,6 +33,7 @@ WALL_HU = 65.0
 # Brightness of the wall: without calcium, with it, and within so many mm and 30 degrees of it.
 WALL_SD_HU, CALCIUM_SD_HU, BESIDE_SD_HU = 18.0, 600.0, 150.0
 BESIDE_MM = 1.5
+LEVEL_SD = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Layout:
         return coefficients[:, self.columns[name]] @ self.basis[name]
 
 
-def prior(level_hu: float, layout: Layout) -> list[Smoothness]:
+def prior(layout: Layout, level_hu: float, level_sd_hu: float) -> list[Smoothness]:
     """Return what is believed of each coefficient before the image is seen."""
     series = {
         "radius": (Smoothness(1.4, 0.7, 2.5), (0.2, 0.12, 0.06, 0.04)),
@@ -111,7 +112,7 @@ def prior(level_hu: float, layout: Layout) -> list[Smoothness]:
     beliefs = []
     for mean, waves in series.values():
         beliefs += [mean, *(Smoothness(0.0, sd, 2.5) for sd in waves for _ in range(2))]
-    beliefs.append(Smoothness(level_hu, 0.25 * level_hu, 20.0))
+    beliefs.append(Smoothness(level_hu, level_sd_hu, 20.0))
     return beliefs + [Smoothness(WALL_HU, WALL_SD_HU, 2.0)] * (layout.count - len(beliefs))
 
 
@@ -119,8 +120,9 @@ def fit_sections(
     rays: Rays,
     weights: FloatArray,
     start: FloatArray,
-    level_hu: float,
+    level_hu: FloatArray,
     *,
+    level_sd: float = LEVEL_SD,
     calcium: npt.NDArray[np.bool_],
     blur_mm: float,
     iterations: int = ITERATIONS,
@@ -135,8 +137,10 @@ def fit_sections(
         How much each sample counts, from 0 to 1.
     start : (N, M) array
         Coefficients to start from.
-    level_hu : float
-        Brightness of the blood at the ostium.
+    level_hu : (N,) array
+        Brightness that the blood is believed to have.
+    level_sd : float
+        How far it may be off, relative.
     calcium : (N, A) bool array
         On which rays the wall may be of any brightness.
     blur_mm : float
@@ -145,16 +149,17 @@ def fit_sections(
         Of Gauss-Newton.
     """
     layout = Layout(rays.angles_rad)
-    beliefs = prior(level_hu, layout)
+    beliefs = prior(layout, float(level_hu.mean()), level_sd * float(level_hu.mean()))
     precision = _precision(beliefs, _spread(beliefs, layout, calcium, rays.step_mm), rays.step_mm)
-    mean = np.array([each.mean for each in beliefs])
+    mean = np.tile([each.mean for each in beliefs], (len(start), 1))
+    mean[:, layout.columns["lumen"].start] = level_hu
     area = rays.rho_mm * RAY_STEP_MM * (2.0 * np.pi / len(rays.angles_rad)) * rays.step_mm / NOISE_MM3
     x, noise = start.copy(), 30.0
     for _ in range(iterations):
         residual, slopes, near = _compare(rays, layout, x, blur_mm)
         use = weights * near
         noise = _noise(residual, use * area)
-        usual = 3.0 * noise + 0.1 * np.maximum(layout.series(x, "wall") - level_hu, 0.0)[..., None]
+        usual = 3.0 * noise + 0.1 * np.maximum(layout.series(x, "wall") - level_hu[:, None], 0.0)[..., None]
         robust = 1.0 / (1.0 + (residual / usual) ** 2) ** 2
         w = use * robust * area / noise**2
         normal, gradient = _normal_equations(layout, slopes, residual, w)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from coreg.centerline import Centerline
 from coreg.segmentation.first_lumen import Cleared, blood_level, cleared, first_radius
-from coreg.segmentation.lumen_fit import WALL_HU, Fit, Layout, fit_sections, start_from
+from coreg.segmentation.lumen_fit import LEVEL_SD, WALL_HU, Fit, Layout, fit_sections, start_from
 from coreg.segmentation.rays import Rays, SmoothImage
 
 FloatArray = npt.NDArray[np.float64]
@@ -22,6 +22,7 @@ BLURS_MM = (0.30, 0.38, 0.46, 0.56)
 ROUNDS = 3
 LONGEST_SHIFT_MM = 0.6
 HEALTHY_WALL_MM = 0.8
+BRANCH_LEVEL_SD = 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,7 @@ def measured(
     blur_mm: float,
     *,
     hidden: FloatArray | None = None,
+    branch: bool = False,
     iterations: int = 8,
 ) -> Traced:
     """Fit lumen and wall to the sections of a line.
@@ -112,11 +114,13 @@ def measured(
         Of the scanner.
     hidden : (M, 4) array, optional
         Balls (world x, y, z and radius in mm) whose insides do not count: mouths of side branches.
+    branch : bool
+        Whether the line is that of a short branch, whose blood is as bright as it was where it left.
     iterations : int
         Of the fit.
     """
     rays = image.rays(line)
-    level = blood_level(rays, first_hu)
+    level = np.full(len(line.points_mm), first_hu) if branch else blood_level(rays, first_hu)
     clear = cleared(rays, level, blur_mm)
     open_ = np.ones_like(rays.values_hu) if hidden is None else 1.0 - rays.within(hidden)
     radius = first_radius(clear.rays, clear.weights * open_, level)
@@ -128,7 +132,16 @@ def measured(
         level_hu=level,
         wall_hu=np.where(calcium, clear.calcium_hu, WALL_HU),
     )
-    fit = fit_sections(rays, open_, start, first_hu, calcium=calcium, blur_mm=blur_mm, iterations=iterations)
+    fit = fit_sections(
+        rays,
+        open_,
+        start,
+        level,
+        level_sd=BRANCH_LEVEL_SD if branch else LEVEL_SD,
+        calcium=calcium,
+        blur_mm=blur_mm,
+        iterations=iterations,
+    )
     return Traced(rays, clear, level, fit)
 
 
@@ -140,7 +153,7 @@ def _best_blur(vessel: Traced) -> float:
             vessel.rays,
             np.ones_like(vessel.rays.values_hu),
             vessel.fit.coefficients,
-            float(vessel.level_hu[0]),
+            vessel.level_hu,
             calcium=vessel.cleared.calcium_mm > 0.0,
             blur_mm=blur,
             iterations=3,
