@@ -1,0 +1,149 @@
+"""CCTA images in which everything is where it was put.
+
+Tissues are painted over each other by their signed distance (negative inside) on a grid finer
+than the voxels, their edges softened to its steps, and blurred as a scanner would.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+
+from coreg.volume import Volume
+
+BLOOD_HU, WALL_HU, FAT_HU, MUSCLE_HU = 400.0, 65.0, -80.0, 100.0
+WALL_MM, BLUR_MM = 0.8, 0.42
+FINER = 2
+BEYOND_MM = 1.0
+
+
+def curve(*corners, step_mm=0.05):
+    """Points along a polyline through corners, close enough to measure distances to."""
+    pieces = []
+    for start, end in zip(corners[:-1], corners[1:], strict=True):
+        start, end = np.array(start, dtype=float), np.array(end, dtype=float)
+        share = np.linspace(0.0, 1.0, max(2, int(np.linalg.norm(end - start) / step_mm)))
+        pieces.append(start + share[:, None] * (end - start))
+    return np.vstack(pieces)
+
+
+def bow(length_mm=28.0, radius_mm=40.0):
+    """Points along an arc of a circle from the origin, first upwards along z, bending towards x."""
+    angle = np.linspace(0.0, length_mm / radius_mm, round(length_mm / 0.05))
+    return radius_mm * np.column_stack([1.0 - np.cos(angle), 0.0 * angle, np.sin(angle)])
+
+
+def tube(points, radius_mm):
+    """Signed distance from a tube along points (P, 3); its radius is one number or one per point."""
+    tree, radius = cKDTree(points), np.broadcast_to(radius_mm, len(points))
+
+    def level(world):
+        distance, nearest = tree.query(world, distance_upper_bound=radius.max() + BEYOND_MM)
+        return distance - np.append(radius, 0.0)[nearest]
+
+    return level
+
+
+def ellipse(half_axes_mm, centre_mm=(0.0, 0.0)):
+    """Distance, exact near the wall, from an elliptic tube along z with half axes along x and y."""
+    squares = np.array(half_axes_mm) ** 2
+
+    def level(world):
+        offset = world[:, :2] - centre_mm
+        form = np.sqrt((offset**2 / squares).sum(axis=1))
+        slope = np.sqrt((offset**2 / squares**2).sum(axis=1)) / np.maximum(form, 1e-9)
+        return (form - 1.0) / np.maximum(slope, 1e-9)
+
+    return level
+
+
+def ball(centre_mm, radius_mm):
+    """Signed distance from a ball."""
+    return lambda world: np.linalg.norm(world - centre_mm, axis=1) - radius_mm
+
+
+def half_space(point_mm, outward):
+    """Signed distance from the plane through a point; ``outward`` is a unit vector."""
+    return lambda world: (world - point_mm) @ np.array(outward)
+
+
+def crescent(points, inner_mm, outer_mm, towards):
+    """Distance, exact near its faces, from the half of a thick tube's wall that lies towards a direction."""
+    inner, outer = tube(points, inner_mm), tube(points, outer_mm)
+    ahead = (points[-1] - points[0]) / np.linalg.norm(points[-1] - points[0])
+    middle = points[len(points) // 2]
+    planes = [half_space(middle, -np.array(towards)), half_space(points[0], -ahead), half_space(points[-1], ahead)]
+
+    def level(world):
+        return np.maximum.reduce([outer(world), -inner(world), *(each(world) for each in planes)])
+
+    return level
+
+
+def artery(points, radius_mm, *, hu=BLOOD_HU, wall_mm=WALL_MM):
+    """Wall and blood of a vessel, to be painted in this order."""
+    outer = tube(points, np.asarray(radius_mm) + wall_mm)
+    return [(outer, WALL_HU)], [(tube(points, radius_mm), hu)]
+
+
+def scan(
+    parts, low, high, *, spacing_mm=(0.5, 0.5, 0.5), turn=None, blur_mm=BLUR_MM, noise_hu=15.0, back_hu=FAT_HU
+):
+    """Image of parts (signed distance, HU), painted in order, in the box between two corners.
+
+    ``turn`` (3, 3) turns the voxel grid about the box's middle, so that the tissues lie obliquely in it.
+    """
+    fine = np.array(spacing_mm) / FINER
+    low, high = np.array(low, dtype=float), np.array(high, dtype=float)
+    shape = FINER * np.ceil((high - low)[::-1] / np.array(spacing_mm)).astype(int)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.eye(3)[:, ::-1] * fine
+    matrix[:3, 3] = low
+    if turn is not None:
+        middle = 0.5 * (low + high)
+        about = np.eye(4)
+        about[:3, :3], about[:3, 3] = turn, middle - turn @ middle
+        matrix = about @ matrix
+    grid = Volume(np.zeros(shape, dtype=np.uint8), matrix)
+    world = grid.to_world(np.indices(shape, dtype=np.float32).reshape(3, -1).T)
+    hu = np.full(len(world), back_hu, dtype=np.float32)
+    for level, tissue_hu in parts:
+        share = np.clip(0.5 - level(world) / fine.mean(), 0.0, 1.0)
+        hu += (share * (tissue_hu - hu)).astype(np.float32)
+    hu = gaussian_filter(hu.reshape(shape), blur_mm / fine)[::FINER, ::FINER, ::FINER]
+    matrix[:3, :3] *= FINER
+    grain = gaussian_filter(
+        np.random.default_rng(1).normal(size=hu.shape).astype(np.float32), 0.3 / np.array(spacing_mm)
+    )
+    return Volume(hu + noise_hu * grain / grain.std(), matrix)
+
+
+def turned(*columns):
+    """Return a rotation matrix near the given columns."""
+    rotation = np.linalg.qr(np.array(columns, dtype=float).T)[0]
+    return rotation * np.sign(np.linalg.det(rotation))
+
+
+@pytest.fixture(scope="session")
+def scenes():
+    """Everything to draw an image with."""
+    return SimpleNamespace(
+        curve=curve,
+        bow=bow,
+        tube=tube,
+        ellipse=ellipse,
+        ball=ball,
+        half_space=half_space,
+        crescent=crescent,
+        artery=artery,
+        scan=scan,
+        turned=turned,
+        blood_hu=BLOOD_HU,
+        wall_hu=WALL_HU,
+        fat_hu=FAT_HU,
+        muscle_hu=MUSCLE_HU,
+        wall_mm=WALL_MM,
+        blur_mm=BLUR_MM,
+    )
