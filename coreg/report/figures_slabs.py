@@ -18,9 +18,9 @@ from coreg.volume import Volume
 FloatArray = npt.NDArray[np.float64]
 
 VIEWS = (
-    ("axial (seen from below)", 2),
-    ("coronal (seen from the front)", 1),
-    ("sagittal (seen from the left)", 0),
+    ("axial, from below", 2),
+    ("coronal, from the front", 1),
+    ("sagittal, from the left", 0),
 )
 TITLE_IN, LEGEND_IN, GAP_IN = 0.3, 0.45, 0.1
 HIGHEST_IN = 4.8
@@ -120,7 +120,10 @@ def _compass(axes: Axes, view: Slab) -> None:
         (bottom, (0.5, 0.01), "center", "bottom"),
         (top, (0.5, 0.99), "center", "top"),
     ):
-        axes.text(*place, text, ha=ha, va=va, color="#ffe08a", fontsize=8, transform=axes.transAxes)
+        shade = {"boxstyle": "round,pad=0.1", "facecolor": "black", "alpha": 0.45, "linewidth": 0}
+        axes.text(
+            *place, text, ha=ha, va=va, color="#ffe08a", fontsize=8, bbox=shade, transform=axes.transAxes
+        )
     left, _, low, high = view.extent_mm
     y = high - 3.0 if view.up == 1 else low + 3.0
     axes.plot([left + 3.0, left + 13.0], [y, y], color="white", linewidth=2.5, solid_capstyle="butt")

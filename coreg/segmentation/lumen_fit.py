@@ -78,7 +78,7 @@ class Layout:
     between ``SECTORS`` angles, since calcium has edges.
     """
 
-    ORDERS: ClassVar[dict[str, int]] = {"radius": 4, "thickness": 3, "outside": 2, "lumen": 0}
+    ORDERS: ClassVar[dict[str, int]] = {"radius": 4, "thickness": 3, "outside": 4, "lumen": 0}
 
     def __init__(self, angles_rad: FloatArray) -> None:
         self.columns: dict[str, slice] = {}
@@ -106,8 +106,8 @@ def prior(layout: Layout, level_hu: float, level_sd_hu: float) -> list[Smoothnes
     """Return what is believed of each coefficient before the image is seen."""
     series = {
         "radius": (Smoothness(1.4, 0.7, 2.5), (0.2, 0.12, 0.06, 0.04)),
-        "thickness": (Smoothness(0.8, 0.35, 2.5), (0.25, 0.12, 0.08)),
-        "outside": (Smoothness(0.0, 100.0, 3.0), (80.0, 50.0)),
+        "thickness": (Smoothness(0.8, 0.25, 4.0), (0.12, 0.08, 0.05)),
+        "outside": (Smoothness(0.0, 100.0, 3.0), (80.0, 50.0, 40.0, 30.0)),
     }
     beliefs = []
     for mean, waves in series.values():

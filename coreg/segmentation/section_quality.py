@@ -93,10 +93,10 @@ def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     quality = np.ones(len(found.calcium))
     for text, ratio in rules:
         # Ratios below 1 break the rule; the quality is one half there.
-        quality = np.minimum(quality, ratio**2 / (1.0 + ratio**2) * np.where(ratio > 2.0, 1.25, 1.0))
+        quality = np.minimum(quality, ratio**3 / (1.0 + ratio**3))
         for n in np.flatnonzero(_filled(ratio < 1.0, step_mm)):
             reasons[n] = reasons[n] or text
-    return np.clip(quality, 0.0, 1.0), tuple(reasons)
+    return quality, tuple(reasons)
 
 
 def wall_quality(vessel: Traced) -> FloatArray:
