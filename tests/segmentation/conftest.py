@@ -4,6 +4,7 @@ Tissues are painted over each other by their signed distance (negative inside) o
 than the voxels, their edges softened to its steps, and blurred as a scanner would.
 """
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,7 @@ BEYOND_MM = 1.0
 def curve(*corners, step_mm=0.05):
     """Points along a polyline through corners, close enough to measure distances to."""
     pieces = []
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in pairwise(corners):
         start, end = np.array(start, dtype=float), np.array(end, dtype=float)
         share = np.linspace(0.0, 1.0, max(2, int(np.linalg.norm(end - start) / step_mm)))
         pieces.append(start + share[:, None] * (end - start))
@@ -74,7 +75,11 @@ def crescent(points, inner_mm, outer_mm, towards):
     inner, outer = tube(points, inner_mm), tube(points, outer_mm)
     ahead = (points[-1] - points[0]) / np.linalg.norm(points[-1] - points[0])
     middle = points[len(points) // 2]
-    planes = [half_space(middle, -np.array(towards)), half_space(points[0], -ahead), half_space(points[-1], ahead)]
+    planes = [
+        half_space(middle, -np.array(towards)),
+        half_space(points[0], -ahead),
+        half_space(points[-1], ahead),
+    ]
 
     def level(world):
         return np.maximum.reduce([outer(world), -inner(world), *(each(world) for each in planes)])
@@ -126,6 +131,48 @@ def turned(*columns):
     return rotation * np.sign(np.linalg.det(rotation))
 
 
+AORTA_MM, AORTA_RADIUS_MM = (0.0, 0.0, -8.0), 9.0
+AORTA = [(ball(AORTA_MM, AORTA_RADIUS_MM), BLOOD_HU)]
+# Around a bow of 28 mm and its aorta.
+LOW, HIGH = (-9.0, -8.0, -14.0), (17.0, 12.0, 33.0)
+RADIUS_MM, BRANCH_MM = 1.4, 0.8
+
+
+def leaving(points, at, degrees):
+    """Direction towards +y that makes an angle with the line at one of its points."""
+    ahead = (points[at + 1] - points[at - 1]) / np.linalg.norm(points[at + 1] - points[at - 1])
+    return np.cos(np.radians(degrees)) * ahead + np.sin(np.radians(degrees)) * np.array([0.0, 1.0, 0.0])
+
+
+@pytest.fixture(scope="session")
+def vessel():
+    """An artery from the aorta, bent, without branches; its axis and its image."""
+    points = bow()
+    wall, blood = artery(points, RADIUS_MM)
+    image = scan([*wall, *blood, *AORTA], LOW, HIGH)
+    # The axis leaves the ball of the aorta 1 mm from where it starts.
+    return SimpleNamespace(
+        points=points, image=image, radius_mm=RADIUS_MM, mouth_mm=np.array([0.0, 0.0, 1.0])
+    )
+
+
+@pytest.fixture(scope="session")
+def branched():
+    """The same artery with branches at right angles and obliquely; name, place and direction of each."""
+    points, walls, bloods, truth = bow(), [], [], []
+    for at, degrees, side in ((200, 90.0, 1.0), (300, 45.0, -1.0)):
+        direction = leaving(points, at, degrees) * [1.0, side, 1.0]
+        wall, blood = artery(curve(points[at], points[at] + 9.0 * direction), BRANCH_MM)
+        walls, bloods = walls + wall, bloods + blood
+        ostium = points[at] + RADIUS_MM / np.sin(np.radians(degrees)) * direction
+        truth.append(SimpleNamespace(ostium_mm=ostium, direction=direction, axis_mm=points[at]))
+    wall, blood = artery(points, RADIUS_MM)
+    image = scan([*wall, *walls, *blood, *bloods, *AORTA], (LOW[0], -13.0, LOW[2]), HIGH)
+    return SimpleNamespace(
+        points=points, image=image, radius_mm=RADIUS_MM, branches=truth, branch_radius_mm=BRANCH_MM
+    )
+
+
 @pytest.fixture(scope="session")
 def scenes():
     """Everything to draw an image with."""
@@ -138,6 +185,10 @@ def scenes():
         half_space=half_space,
         crescent=crescent,
         artery=artery,
+        aorta=AORTA,
+        aorta_mm=np.array(AORTA_MM),
+        aorta_radius_mm=AORTA_RADIUS_MM,
+        around_bow=(LOW, HIGH),
         scan=scan,
         turned=turned,
         blood_hu=BLOOD_HU,

@@ -3,7 +3,7 @@ import pytest
 
 from coreg.centerline import Centerline
 from coreg.segmentation.blurred_disc import disc_share
-from coreg.segmentation.first_lumen import blood_level, cleared, clear_run, first_radius
+from coreg.segmentation.first_lumen import blood_level, clear_run, cleared, first_radius
 from coreg.segmentation.rays import ANGLES, REACH_MM, Rays, SmoothImage
 
 FIRST_HU, FAT_HU, BLUR_MM = 400.0, -80.0, 0.42

@@ -8,7 +8,9 @@ from coreg.volume import Volume
 
 def wave(world_mm):
     """Brightness that changes slowly in all directions."""
-    return 100.0 + 80.0 * np.sin(0.4 * world_mm[..., 0]) * np.cos(0.3 * world_mm[..., 1] + 0.2 * world_mm[..., 2])
+    return 100.0 + 80.0 * np.sin(0.4 * world_mm[..., 0]) * np.cos(
+        0.3 * world_mm[..., 1] + 0.2 * world_mm[..., 2]
+    )
 
 
 @pytest.fixture(scope="module")

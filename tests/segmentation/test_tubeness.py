@@ -68,9 +68,7 @@ def test_shifted_tube_is_found_shifted():
     shift = (0, 4, -5)
     shifted, _ = everywhere(painted(tube_mm(1.4, through_mm=SPACING_MM * np.array(shift))))
     near = tuple(slice(14 + each, 27 + each) for each in shift)
-    np.testing.assert_allclose(
-        shifted[near], at_middle[14:27, 14:27, 14:27], atol=2e-3 * CONTRAST
-    )
+    np.testing.assert_allclose(shifted[near], at_middle[14:27, 14:27, 14:27], atol=2e-3 * CONTRAST)
 
 
 def test_contrast_counts_and_the_ground_does_not():
