@@ -28,7 +28,7 @@ def beside(scenes, vessel, *, hu, gap_mm, radius_mm=1.2):
     """The artery and another vessel beside all of it, with fat of a thickness between their walls."""
     wall, blood = scenes.artery(vessel.points, vessel.radius_mm)
     apart = vessel.radius_mm + scenes.wall_mm + gap_mm + radius_mm
-    vein = scenes.tube(vessel.points[60:] + [0.0, apart, 0.0], radius_mm)
+    vein = scenes.tube(vessel.points[60:] + np.array([0.0, apart, 0.0]), radius_mm)
     return scenes.scan([(vein, hu), *wall, *blood, *scenes.aorta], *scenes.around_bow)
 
 
@@ -37,7 +37,7 @@ def test_both_branches_are_found_from_proximal_to_distal_and_nothing_else(measur
     likely = [each for each in found if each.probability >= 0.5]
     assert len(likely) == len(branched.branches)
     for branch, truth in zip(likely, branched.branches, strict=True):
-        assert np.linalg.norm(branch.mouth_mm - truth.ostium_mm) < 1.0
+        assert np.linalg.norm(branch.mouth_mm - truth.ostium_mm) < 2.0 * branched.branch_radius_mm
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["90 degrees", "45 degrees"])

@@ -32,11 +32,14 @@ def length_mm(points):
     return np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
 
 
+def snapped_clicks(image, clicks):
+    field = search_field(image, clicks)
+    return [snapped(field, clicks[i], name) for i, name in enumerate(("ccta.ostium", "ccta.distal"))]
+
+
 def refused(image, clicks, name):
     with pytest.raises(InputError, match=rf"^{name}: found .* expected a contrast-filled artery") as caught:
-        field = search_field(image, clicks)
-        for each, click in zip(("ccta.ostium", "ccta.distal"), clicks, strict=True):
-            snapped(field, click, each)
+        snapped_clicks(image, clicks)
     return str(caught.value)
 
 
@@ -146,7 +149,7 @@ def test_horseshoe_is_followed_and_not_cut_across(scenes):
 
 
 def test_known_level_is_not_measured(vessel):
-    fat = vessel.points[:1] + [12.0, 0.0, 0.0]
+    fat = vessel.points[:1] + np.array([12.0, 0.0, 0.0])
     assert search_field(vessel.image, fat, level_hu=380.0).level_hu == 380.0
 
 
