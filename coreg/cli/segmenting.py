@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from coreg.volume import FloatArray, Volume
 
 MOST_SHOWN = 6
-# A click in the aorta may lie that far from the mouth; the two coronary mouths lie farther apart.
-FARTHEST_MOVED_MM = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,23 +145,9 @@ def segmented(ccta: CctaCase, *, progress: Progress) -> tuple[CctaVessel, Vessel
         vessel = vessel_from_label(ccta.lumen, ostium, distal)
     else:
         vessel = segment_ccta(ccta.known_image, ostium, distal, progress=part_of(progress, 0.0, 0.9))
-    _check_moved(vessel)
     progress("CCTA: labels", 0.9)
     vessel = dataclasses.replace(vessel, notes=(*ccta.notes, *vessel.notes))
     return vessel, shapes_of(vessel, ccta.grid)
-
-
-def _check_moved(vessel: CctaVessel) -> None:
-    """Refuse a vessel that begins or ends elsewhere than where the user clicked."""
-    for name, moved_mm in vessel.moved_mm.items():
-        if moved_mm > FARTHEST_MOVED_MM:
-            end = vessel.centerline.points_mm[0 if name == "ostium" else -1]
-            msg = (
-                f"ccta.{name}: found the vessel that the two clicks mark to end {moved_mm:.0f} mm from it "
-                f"at {_point_text(end)}, expected within {FARTHEST_MOVED_MM:g} mm; ccta.ostium and "
-                "ccta.distal lie in different arteries, or this one is too far from the vessel"
-            )
-            raise InputError(msg)
 
 
 def shapes_of(vessel: CctaVessel, grid: Volume) -> VesselShapes:

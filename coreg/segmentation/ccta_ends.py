@@ -21,7 +21,8 @@ LEAD_OUT_MM = 4.0
 WIDEST_MM = 3.8
 OPEN_SHARE = 0.3
 LONGEST_OPENING_MM = 12.0
-FARTHEST_OSTIUM_MM = 12.0
+# A click in the aorta may lie that far from the mouth; the two coronary mouths lie farther apart.
+FARTHEST_MOVED_MM = 8.0
 LONGEST_GAP_MM = 3.0
 FAINTEST_SHARE = 0.22
 SHORTEST_MM = 5.0
@@ -73,15 +74,23 @@ def ended(image: SmoothImage, line: Centerline, clicks_mm: FloatArray, first_hu:
             f"expected at least {SHORTEST_MM:g} mm"
         )
         raise InputError(msg)
-    gap = float(np.linalg.norm(line.points_at(np.array(start)) - clicks_mm[0]))
-    if gap > FARTHEST_OSTIUM_MM:
-        msg = (
-            f"ccta.ostium: the vessel to ccta.distal leaves the aorta {gap:.0f} mm from "
-            f"{_text(clicks_mm[0])}; is the distal point in another artery than the ostium?"
-        )
-        raise InputError(msg)
     count = max(8, round((last - start) / STEP_MM) + 1)
-    return Centerline(line.points_at(np.linspace(start, last, count)))
+    result = Centerline(line.points_at(np.linspace(start, last, count)))
+    _check_moved(result, clicks_mm)
+    return result
+
+
+def _check_moved(line: Centerline, clicks_mm: FloatArray) -> None:
+    """Refuse a vessel that begins or ends elsewhere than where the user clicked."""
+    for name, end, click in zip(("ostium", "distal"), line.points_mm[[0, -1]], clicks_mm, strict=True):
+        moved_mm = float(np.linalg.norm(end - click))
+        if moved_mm > FARTHEST_MOVED_MM:
+            msg = (
+                f"ccta.{name}: found the vessel that the two clicks mark to end {moved_mm:.0f} mm from it at "
+                f"{_text(end)}, expected within {FARTHEST_MOVED_MM:g} mm; ccta.ostium and ccta.distal lie in "
+                "different arteries, or this one is too far from the vessel"
+            )
+            raise InputError(msg)
 
 
 def _last(image: SmoothImage, line: Centerline, click: FloatArray, first_hu: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from coreg.segmentation.lumen_fit import WALL_HU, Layout
 from coreg.segmentation.traced import Traced
@@ -14,14 +14,16 @@ from coreg.segmentation.traced import Traced
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-CALCIUM_SHARE = 0.34
+CALCIUM_SHARE = 0.5
 RING_SHARE = 0.75
 FEWEST_VOXELS = 2.0
 LEAST_CONTRAST = 0.35
-LARGEST_SD_MM = 0.16
+LARGEST_SD_MM = 0.045
 LARGEST_RESIDUAL = 2.4
 NEIGHBOUR_SHARE = 0.4
 GAP_MM = 1.0
+# Near calcium a poor fit means more of it, as bright as the blood.
+NEAR_MM, NEAR_CALCIUM_SHARE, NEAR_RESIDUAL = 4.0, 0.08, 1.35
 WALL_CONTRAST_HU = 100.0
 
 
@@ -71,9 +73,15 @@ def signs(vessel: Traced, voxel_mm: float, first_hu: float) -> Signs:
 
 def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     """Quality (N,) from 0 to 1, and for each section the reason not to trust it (or nothing)."""
+    residual = _smooth(found.residual, step_mm)
+    near_calcium = _smooth(found.calcium, step_mm) > NEAR_CALCIUM_SHARE
     rules: tuple[tuple[str, FloatArray], ...] = (
         ("calcium or metal all around hides the lumen", RING_SHARE / np.maximum(found.calcium, 1e-3)),
         ("calcium hides a part of the lumen's edge", CALCIUM_SHARE / np.maximum(found.calcium, 1e-3)),
+        (
+            "calcium as bright as the blood may hide a part of the lumen's edge",
+            np.where(near_calcium, NEAR_RESIDUAL / np.maximum(residual, 1e-3), np.inf),
+        ),
         ("the lumen is under 2 voxels wide", found.voxels / FEWEST_VOXELS),
         ("there is little contrast", found.contrast / LEAST_CONTRAST),
         (
@@ -93,7 +101,7 @@ def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     quality = np.ones(len(found.calcium))
     for text, ratio in rules:
         # Ratios below 1 break the rule; the quality is one half there.
-        quality = np.minimum(quality, ratio**3 / (1.0 + ratio**3))
+        quality = np.minimum(quality, 1.0 / (1.0 + ratio**-3.0))
         for n in np.flatnonzero(_filled(ratio < 1.0, step_mm)):
             reasons[n] = reasons[n] or text
     return quality, tuple(reasons)
@@ -108,6 +116,11 @@ def wall_quality(vessel: Traced) -> FloatArray:
     seen = np.clip(beyond, 0.0, 1.0).mean(axis=1)
     free = 1.0 - (vessel.cleared.calcium_mm > 0.0).mean(axis=1)
     return seen * free
+
+
+def _smooth(values: FloatArray, step_mm: float) -> FloatArray:
+    """Mean (N,) over the sections near each."""
+    return np.asarray(uniform_filter1d(values, 2 * round(0.5 * NEAR_MM / step_mm) + 1, mode="nearest"))
 
 
 def _filled(bad: BoolArray, step_mm: float) -> BoolArray:

@@ -102,9 +102,7 @@ def test_way_through_a_chamber_is_refused(scenes, vessel):
     wall, blood = scenes.artery(vessel.points, vessel.radius_mm)
     chamber = (scenes.ball(vessel.points[300], 7.0), scenes.blood_hu)
     image = scenes.scan([*wall, *blood, chamber], *scenes.around_bow)
-    with pytest.raises(
-        InputError, match=r"ccta\.distal: the only .* leads through the aorta or a chamber"
-    ):
+    with pytest.raises(InputError, match=r"ccta\.distal: the only .* leads through the aorta or a chamber"):
         line_between(image, vessel.points[20], vessel.points[-40])
 
 
@@ -119,7 +117,5 @@ def test_distal_click_in_another_artery_is_refused(scenes, vessel):
 
 
 def test_clicks_near_each_other_are_refused(vessel):
-    with pytest.raises(
-        InputError, match=r"ccta\.ostium and ccta\.distal: found .* mm of vessel between"
-    ):
+    with pytest.raises(InputError, match=r"ccta\.ostium and ccta\.distal: found .* mm of vessel between"):
         line_between(vessel.image, vessel.points[20], vessel.points[60])
