@@ -101,7 +101,7 @@ def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     quality = np.ones(len(found.calcium))
     for text, ratio in rules:
         # Ratios below 1 break the rule; the quality is one half there.
-        quality = np.minimum(quality, 1.0 / (1.0 + ratio**-3.0))
+        quality = np.minimum(quality, 1.0 / (1.0 + np.maximum(ratio, 1e-3) ** -3.0))
         for n in np.flatnonzero(_filled(ratio < 1.0, step_mm)):
             reasons[n] = reasons[n] or text
     return quality, tuple(reasons)
