@@ -16,9 +16,10 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 WALL_HU = 70.0
-# Calcium is denser than the blood beside it by more than is left of the noise after smoothing; what
-# hangs together with such a place may be less so.
+# Calcium is denser than the blood beside it by more than noise makes; what hangs together with such
+# a place may be less so. In HU, and in standard deviations of the blood's own brightness.
 CALCIUM_ABOVE_HU, FAINT_CALCIUM_HU = 70.0, 30.0
+CALCIUM_ABOVE_SD, FAINT_CALCIUM_SD = 2.8, 1.2
 CALM_MM, CALM_RAYS = 0.5, 1.0
 CENTRE_MM = 0.5
 FARTHEST_CALCIUM_MM = 3.6
@@ -93,7 +94,8 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
     values = rays.values_hu
     calm = gaussian_filter1d(values, CALM_MM / rays.step_mm, axis=0, mode="nearest")
     calm = gaussian_filter1d(calm, CALM_RAYS, axis=1, mode="wrap")
-    dense = _dense(calm - level_hu[:, None, None]) & (rays.rho_mm < FARTHEST_CALCIUM_MM)
+    above = calm - level_hu[:, None, None]
+    dense = _dense(above, _spread(above[:, :, rays.rho_mm < CENTRE_MM])) & (rays.rho_mm < FARTHEST_CALCIUM_MM)
     out, weights = values.copy(), np.ones_like(values)
     thickness, brightness = np.zeros(values.shape[:2]), np.zeros(values.shape[:2])
     for n, a in np.argwhere(dense.any(axis=2)):
@@ -106,12 +108,19 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
     return Cleared(Rays(rays.line, rays.frames, out), weights, thickness, brightness)
 
 
-def _dense(above_hu: FloatArray) -> BoolArray:
+def _spread(blood_hu: FloatArray) -> float:
+    """Robust standard deviation of the brightness of blood."""
+    return 1.4826 * float(np.median(np.abs(blood_hu - np.median(blood_hu))))
+
+
+def _dense(above_hu: FloatArray, spread_hu: float) -> BoolArray:
     """Which samples (N, A, K) are calcium, by how much brighter than blood they are."""
+    faint = max(FAINT_CALCIUM_HU, FAINT_CALCIUM_SD * spread_hu)
+    certain = max(CALCIUM_ABOVE_HU, CALCIUM_ABOVE_SD * spread_hu)
     angles = above_hu.shape[1]
     # Once round and a bit, so that deposits across angle 0 hang together.
     around = np.concatenate([above_hu, above_hu[:, : angles // 3]], axis=1)
-    found = apply_hysteresis_threshold(around, FAINT_CALCIUM_HU, CALCIUM_ABOVE_HU)
+    found = apply_hysteresis_threshold(around, faint, certain)
     found[:, : angles // 3] |= found[:, angles:]
     return np.asarray(found[:, :angles])
 

@@ -51,8 +51,8 @@ def scene(*, gap_mm=(0.0, 0.0)):
     hu = np.where(y > 6.0, MUSCLE_HU, FAT_HU).astype(np.float32)
     hu[y < -14.0] = AIR_HU
     for points, radius in ((arc(-1, 4.0), RADIUS_MM), (arc(1, 8.0), 1.4)):
-        distance, nearest = cKDTree(points).query(world)
-        height = points[nearest][..., 2]
+        distance, nearest = cKDTree(points).query(world, distance_upper_bound=radius + WALL_MM)
+        height = np.append(points[:, 2], np.inf)[nearest]
         blocked = (points[0, 0] < 0.0) & (height > gap_mm[0]) & (height < gap_mm[1])
         hu[distance < radius + WALL_MM] = WALL_HU
         hu[(distance < radius) & ~blocked] = BLOOD_HU

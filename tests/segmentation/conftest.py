@@ -38,11 +38,16 @@ def bow(length_mm=28.0, radius_mm=40.0):
 
 def tube(points, radius_mm):
     """Signed distance from a tube along points (P, 3); its radius is one number or one per point."""
-    tree, radius = cKDTree(points), np.broadcast_to(radius_mm, len(points))
+    tree, radius = cKDTree(points), np.append(np.broadcast_to(radius_mm, len(points)), 0.0)
+    reach_mm = radius.max() + BEYOND_MM
+    low, high = points.min(axis=0) - reach_mm, points.max(axis=0) + reach_mm
 
     def level(world):
-        distance, nearest = tree.query(world, distance_upper_bound=radius.max() + BEYOND_MM)
-        return distance - np.append(radius, 0.0)[nearest]
+        found = np.full(len(world), np.inf)
+        near = np.flatnonzero(((world > low) & (world < high)).all(axis=1))
+        distance, nearest = tree.query(world[near], distance_upper_bound=reach_mm)
+        found[near] = distance - radius[nearest]
+        return found
 
     return level
 
