@@ -118,9 +118,10 @@ def _cohort(plan: Plan) -> str:
 def accuracy_table(rows: list[Row]) -> str:
     """Summarise the cases of each method in Markdown."""
     lines = [
-        "| method | Dice: mean / worst | radius, mm: bias / unmarked / absolute | OV: mean / worst | OF | OT "
+        "| method | Dice: mean / worst | outside all arteries, ml: mean / most "
+        "| radius, mm: bias / unmarked / absolute | OV: mean / worst | OF | OT "
         "| AI, mm: mean / worst | branches: recall / precision | marked: mean / most | no line |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method in dict.fromkeys(row.method for row in rows):
         mine = [row for row in rows if row.method == method]
@@ -141,6 +142,7 @@ def _cells(rows: list[Row]) -> list[str]:
     branches = f"{_ratio(total['recalled'], total['expected'])} / {_ratio(total['right'], total['offered'])}"
     return [
         pair("dice", "{:.3f}", np.min),
+        pair("elsewhere_ml", "{:.2f}", np.max),
         " / ".join(
             (mean("bias_mm", "{:+.3f}"), mean("unmarked_bias_mm", "{:+.3f}"), mean("absolute_mm", "{:.3f}"))
         ),

@@ -24,6 +24,7 @@ from coreg.volume import Volume
 
 REAL = Path(os.environ.get("COREG_REAL_DATA", Path(__file__).parents[2] / "shared" / "real"))
 NAN = float("nan")
+SAMPLE = 50_000
 Membership = Callable[[np.ndarray], np.ndarray]
 
 
@@ -52,6 +53,7 @@ class Row:
     case: str
     method: str
     dice: float = NAN
+    elsewhere_ml: float = NAN
     bias_mm: float = NAN
     absolute_mm: float = NAN
     unmarked_bias_mm: float = NAN
@@ -143,7 +145,7 @@ def measured(case: str, method: str, scene: Scene) -> Row:
     row = Row(case, method, error=outcome.error)
     if outcome.label is not None:
         overlap = lumen_overlap(outcome.label, scene.inside, scene.line, belonging=scene.belonging)
-        row = replace(row, dice=overlap.dice)
+        row = replace(row, dice=overlap.dice, elsewhere_ml=_elsewhere_ml(outcome.label, scene.inside))
     if outcome.branches is not None and scene.branches is not None:
         found = branch_errors(outcome.branches, scene.branches)
         row = replace(
@@ -154,6 +156,14 @@ def measured(case: str, method: str, scene: Scene) -> Row:
             right=found.right,
         )
     return row if outcome.line is None else _with_line(row, outcome, scene)
+
+
+def _elsewhere_ml(label: Volume, inside: Membership) -> float:
+    """Volume that is labelled but is in no artery, from a sample of the labelled voxels."""
+    index = np.argwhere(label.values != 0)
+    volume_ml = len(index) * float(np.prod(label.spacing_mm)) / 1000.0
+    some = np.random.default_rng(0).permutation(len(index))[:SAMPLE]
+    return volume_ml * float(1.0 - inside(label.to_world(index[some].astype(np.float64))).mean())
 
 
 def _with_line(row: Row, outcome: Outcome, scene: Scene) -> Row:

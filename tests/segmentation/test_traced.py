@@ -32,8 +32,9 @@ def round_vessel(scenes):
     return points, scenes.scan(wall + blood, LOW, HIGH, spacing_mm=VOXEL_MM)
 
 
-@pytest.mark.parametrize("radius_mm", [0.6, 0.9, 1.5, 2.0])
-@pytest.mark.parametrize("noise_hu", [15.0, 30.0])
+@pytest.mark.parametrize(
+    ("radius_mm", "noise_hu"), [(0.6, 15.0), (0.9, 15.0), (1.5, 15.0), (2.0, 15.0), (0.6, 30.0), (1.5, 30.0)]
+)
 def test_lumen_of_a_round_vessel_has_its_radius(scenes, radius_mm, noise_hu):
     points = scenes.bow(16.0)
     wall, blood = scenes.artery(points, radius_mm)
