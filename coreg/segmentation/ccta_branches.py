@@ -19,6 +19,7 @@ from coreg.segmentation.traced import STEP_MM, Traced, measured, roughly_centred
 from coreg.segmentation.tube_level import tube_level
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 REACH_MM = 12.0
@@ -29,6 +30,8 @@ MOST_COST = 90.0
 MARGIN_MM = 0.35
 HIDDEN_MM = 4.0
 MOUTH_MM = 0.8
+# Cosine of the angle up to which a tube goes on where the vessel ends, rather than leaves it.
+ONWARD = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +126,24 @@ def _surroundings(field: SearchField, vessel: Traced) -> tuple[IntArray, FloatAr
     level[tuple(index.T)] = distance
     cost = np.full(field.tube.shape, np.inf)
     use = (distance < REACH_MM) & (tube > DIMMEST_TUBE)
-    low, high = vessel.line.arc_length_mm[[0, -1]]
-    use &= (s > low + 1e-3) & (s < high - 1e-3)
+    use &= ~_going_on(vessel.line, world, s)
     cost[tuple(index[use].T)] = 1.0 / (np.minimum(tube[use], 1.0) ** 2 + FLOOR**2)
     core = distance < 0.0
     cost[tuple(index[core].T)] = 1.0
     level[~np.isfinite(cost)] = -np.inf
     return index[core], level, cost
+
+
+def _going_on(line: Centerline, world_mm: FloatArray, s: FloatArray) -> BoolArray:
+    """Which points (M,), nearest to the line at arc lengths (M,), belong to what goes on beyond its ends.
+
+    That is the aorta before it, and the vessel itself after it; what leaves sideways there is a branch.
+    """
+    low, high = line.arc_length_mm[[0, -1]]
+    offset = world_mm - line.points_mm[-1]
+    along = offset @ line.tangents_at(np.array(high))
+    onward = along > ONWARD * np.linalg.norm(offset, axis=1)
+    return np.asarray((s <= low + 1e-3) | ((s >= high - 1e-3) & onward))
 
 
 def _measured_branch(image: SmoothImage, vessel: Traced, path_mm: FloatArray) -> FoundBranch | None:

@@ -20,7 +20,7 @@ FEWEST_VOXELS = 2.0
 LEAST_CONTRAST = 0.35
 LARGEST_SD_MM = 0.065
 LARGEST_RESIDUAL = 2.4
-NEIGHBOUR_SHARE = 0.15
+NEIGHBOUR_SHARE, NEIGHBOUR_LEVEL = 0.15, 0.75
 GAP_MM = 1.0
 # Near calcium a poor fit means more of it, as bright as the blood.
 NEAR_MM, NEAR_CALCIUM_SHARE, NEAR_RESIDUAL = 4.0, 0.08, 1.35
@@ -60,7 +60,7 @@ def signs(vessel: Traced, voxel_mm: float, first_hu: float) -> Signs:
     lumen_hu = vessel.fit.coefficients[:, Layout(vessel.rays.angles_rad).columns["lumen"]][:, 0]
     above = (lumen_hu - WALL_HU)[:, None]
     calcium = (vessel.cleared.calcium_mm > 0.0) & (vessel.series("wall") > lumen_hu[:, None])
-    beyond = vessel.series("outside") > WALL_HU + 0.6 * above
+    beyond = vessel.series("outside") > WALL_HU + NEIGHBOUR_LEVEL * above
     return Signs(
         calcium.mean(axis=1),
         2.0 * np.sqrt((vessel.radius_mm**2).mean(axis=1)) / voxel_mm,

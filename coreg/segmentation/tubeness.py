@@ -46,7 +46,7 @@ def tubeness(
     -------
     contrast : (M,) array
         Brightness of the tube above its surroundings, in the units of ``values``; 0 where there is
-        no bright tube.
+        no bright tube. Tubes of two or three steps across answer up to a third too much.
     radius_mm : (M,) array
         The radius that answered most.
     """
