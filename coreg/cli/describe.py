@@ -46,8 +46,8 @@ def described(path: Path) -> Described:
     InputError
         If it is missing, broken, or of no known kind.
     """
-    from coreg.io.dicom_headers import dicom_files, is_dicom_file
-    from coreg.io.files import existing_file, unusable
+    from coreg.io.dicom_headers import dicom_files
+    from coreg.io.files import existing_file, is_dicom_file, unusable
     from coreg.io.surfaces import is_surface_file
     from coreg.io.volumes import is_volume_file
 

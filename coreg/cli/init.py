@@ -123,7 +123,7 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
 
 def _is_slice_of(file: Path, image: tuple[Path, Described] | None) -> bool:
     """Tell whether a file is a further one of DICOM files that were given one by one."""
-    from coreg.io.dicom_headers import is_dicom_file
+    from coreg.io.files import is_dicom_file
 
     return image is not None and image[0].is_file() and image[0].parent == file.parent and is_dicom_file(file)
 

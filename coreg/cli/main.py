@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +24,9 @@ from coreg.cli.segment import segment
 from coreg.cli.validate import validate
 from coreg.errors import InputError, RegistrationError
 
-BUG, BAD_INPUT, NOT_REGISTERED, INTERRUPTED, TERMINATED = 1, 3, 4, 130, 143
+BUG, BAD_INPUT, NOT_REGISTERED, INTERRUPTED = 1, 3, 4, 130
+# Plus the signal's number, as shells have it: 143 where a scheduler ended the run.
+SIGNALLED = 128
 
 
 class Commands(TyperGroup):
@@ -78,9 +83,36 @@ def _options(
 
 def main() -> None:
     """Run the command line and leave with the contract's exit status."""
-    # A scheduler that ends a job asks first; leaving by an exception removes what is half-written.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(TERMINATED))
-    sys.exit(status_of(app))
+    with _stoppable():
+        sys.exit(status_of(app))
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Leave by an exception where a run is ended, which removes what is half-written."""
+    ends = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, _leave) for each in ends}
+    report = sys.unraisablehook
+
+    def once_more(lost: sys.UnraisableHookArgs) -> None:
+        # Python drops what is raised while it removes an object, as the exception of a signal may be.
+        if not isinstance(lost.exc_value, (KeyboardInterrupt, SystemExit)):
+            report(lost)
+            return
+        number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM
+        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+
+    sys.unraisablehook = once_more
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(SIGNALLED + number)
 
 
 def status_of(run: Callable[[], object]) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from coreg.io.dicom_headers import Progress, is_dicom_file
+from coreg.io.dicom_headers import Progress
 from coreg.io.dicom_pixels import Int16Array, read_hu
 from coreg.io.dicom_series import CtSeries, chosen_series, ct_content, series_facts
 from coreg.io.dicom_slabs import slab_steps
-from coreg.io.files import existing_file, unusable
+from coreg.io.files import existing_file, is_dicom_file, unusable
 from coreg.io.volumes import check_nifti_finite, is_volume_file, read_volume
 from coreg.volume import Volume
 

@@ -23,6 +23,8 @@ from pydicom.config import IGNORE, settings
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
+from coreg.io.files import is_dicom_file
+
 Progress = Callable[[str, float], None]
 Triple = tuple[float, float, float]
 
@@ -153,15 +155,6 @@ def quiet_dicom() -> Iterator[None]:
         settings.reading_validation_mode = mode
         for each, before in zip(loggers, disabled, strict=True):
             each.disabled = before
-
-
-def is_dicom_file(path: Path) -> bool:
-    """Tell by its content whether a file is DICOM."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def dicom_files(folder: Path) -> list[Path]:

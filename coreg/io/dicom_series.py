@@ -15,12 +15,11 @@ from coreg.io.dicom_headers import (
     Progress,
     SliceHeader,
     dicom_files,
-    is_dicom_file,
     read_headers,
 )
 from coreg.io.dicom_phases import grouped, phases
 from coreg.io.dicom_stack import Stack, stacked
-from coreg.io.files import existing_file, unusable
+from coreg.io.files import existing_file, is_dicom_file, unusable
 
 FEWEST_SLICES = 30
 THICKEST_MM = 3.0

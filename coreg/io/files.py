@@ -39,12 +39,22 @@ def existing_file(path: Path) -> Path:
         if not path.exists():
             raise unusable(path, "", found="no such file", expected="a file to read")
         if not path.is_file():
-            raise unusable(path, "", found="a folder", expected="a file")
+            found = "a folder" if path.is_dir() else "a pipe or device"
+            raise unusable(path, "", found=found, expected="a file")
         if path.stat().st_size == 0:
             raise unusable(path, "", found="an empty file", expected="a file with content")
     except OSError as error:
         raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
     return path
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Tell by its content whether a file is DICOM."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def read_text(path: Path) -> str:

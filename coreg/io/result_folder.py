@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -78,7 +79,8 @@ def replaced_folder(
 
 def _check_inputs(out: Path, target: Path, inputs: Iterable[Path]) -> None:
     for path in inputs:
-        if path.resolve().is_relative_to(target):
+        # Unlike `resolve` silent on a loop of links, which is told when the input is read.
+        if Path(os.path.realpath(path)).is_relative_to(target):
             raise unusable(out, "--out", found=f"the input {path} in it", expected="a folder without inputs")
 
 

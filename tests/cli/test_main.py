@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -97,7 +98,10 @@ def test_help_is_quick_and_loads_nothing_heavy():
     assert min(seconds) < 0.5
 
 
-def test_an_interruption_is_status_130_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_run_that_is_ended_says_so_by_its_status_and_leaves_nothing(tmp_path, number, status):
     process = subprocess.Popen(
         [sys.executable, "-c", "from coreg.cli.main import main; main()", "demo", "--out", "new/demo"],
         cwd=tmp_path,
@@ -107,9 +111,41 @@ def test_an_interruption_is_status_130_and_leaves_nothing(tmp_path):
     )
     assert "synthetic patient" in process.stderr.readline()
     time.sleep(0.3)
-    process.send_signal(2)
+    process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "interrupted" in err
+    assert process.returncode == status
+    assert ("interrupted" in err) == (status == 130)
     assert "Traceback" not in err
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+
+
+def ended_by(code, **options):
+    """Run code as the command's work, in a process of its own."""
+    start = "import signal, time, weakref\nfrom coreg.cli import main as cli\n"
+    command = [sys.executable, "-c", f"{start}{code}\ncli.app = work\ncli.main()\n"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, **options)
+
+
+def test_an_end_that_comes_while_an_object_is_removed_is_not_lost():
+    done = ended_by(
+        "def work():\n"
+        "    thing = set()\n"
+        "    seen = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))\n"
+        "    del thing\n"
+        "    time.sleep(20)\n"
+    )
+    assert (done.returncode, done.stderr) == (143, "")
+
+
+def test_a_terminal_that_is_closed_does_not_end_a_run_under_nohup():
+    done = ended_by(
+        "def work():\n    signal.raise_signal(signal.SIGHUP)\n",
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_handlers_of_the_caller_are_left_as_they_were(coreg):
+    before = signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    assert coreg("--version").status == 0
+    assert (signal.getsignal(signal.SIGTERM), sys.unraisablehook) == before

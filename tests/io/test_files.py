@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from coreg.errors import InputError
@@ -45,6 +47,12 @@ def test_text_that_cannot_be_read_is_said_to_be_so(tmp_path, content, match):
 def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(InputError, match="found a folder, expected a file"):
         read_text(tmp_path)
+
+
+def test_a_pipe_is_neither_a_file_nor_a_folder(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="found a pipe or device, expected a file"):
+        read_text(tmp_path / "pipe")
 
 
 def test_hash_is_that_of_the_standard(tmp_path):
