@@ -23,7 +23,7 @@ from pydicom.config import IGNORE, settings
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-from coreg.io.files import is_dicom_file
+from coreg.io.files import begins_as_dicom, unusable
 
 Progress = Callable[[str, float], None]
 Triple = tuple[float, float, float]
@@ -157,13 +157,30 @@ def quiet_dicom() -> Iterator[None]:
             each.disabled = before
 
 
-def dicom_files(folder: Path) -> list[Path]:
-    """List the DICOM files of a folder and of those in it, in order of their names."""
+def dicom_files(folder: Path, *, deep: bool = True) -> list[Path]:
+    """List the DICOM files of a folder and, if ``deep``, of those in it, in order of their names.
+
+    Raises
+    ------
+    InputError
+        If anything there must not be read: a slice could be lost unseen.
+    """
     found = []
-    for root, _, names in os.walk(folder):
-        files = (Path(root, name) for name in names if name.upper() != "DICOMDIR")
-        found += [each for each in files if each.is_file() and is_dicom_file(each)]
+    try:
+        for root, folders, names in os.walk(folder, onerror=_refuse):
+            files = (Path(root, name) for name in names if name.upper() != "DICOMDIR")
+            found += [each for each in files if each.is_file() and begins_as_dicom(each)]
+            if not deep:
+                folders.clear()
+    except OSError as error:
+        # Not the error itself, which names a file.
+        reason = f"content that cannot be read ({error.strerror})"
+        raise unusable(folder, "", found=reason, expected="files and folders that can all be read") from None
     return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def read_headers(files: Sequence[Path], progress: Progress) -> tuple[list[SliceHeader], int]:

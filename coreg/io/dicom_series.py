@@ -273,8 +273,7 @@ def _file(path: Path, progress: Progress) -> tuple[list[SliceHeader], int]:
         raise unusable(path, "", found="a DICOMDIR", expected="the folder of the slices themselves")
     if unreadable or headers[0].frames > 1 or not headers[0].is_ct_image:
         return headers, unreadable
-    beside = sorted(each for each in path.parent.iterdir() if each.is_file() and is_dicom_file(each))
-    around, damaged = read_headers(beside, progress)
+    around, damaged = read_headers(dicom_files(path.parent, deep=False), progress)
     return [each for each in around if each.series == headers[0].series], damaged
 
 

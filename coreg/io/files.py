@@ -41,6 +41,8 @@ def existing_file(path: Path) -> Path:
         if not path.is_file():
             found = "a folder" if path.is_dir() else "a pipe or device"
             raise unusable(path, "", found=found, expected="a file")
+        if not os.access(path, os.R_OK):
+            raise unusable(path, "", found="Permission denied", expected="a file that can be read")
         if path.stat().st_size == 0:
             raise unusable(path, "", found="an empty file", expected="a file with content")
     except OSError as error:
@@ -49,12 +51,17 @@ def existing_file(path: Path) -> Path:
 
 
 def is_dicom_file(path: Path) -> bool:
-    """Tell by its content whether a file is DICOM."""
+    """Tell by its content whether a file is DICOM; one that cannot be read is not."""
     try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+        return begins_as_dicom(path)
     except OSError:
         return False
+
+
+def begins_as_dicom(path: Path) -> bool:
+    """Tell by its content whether a file is DICOM; an OSError says that it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def read_text(path: Path) -> str:

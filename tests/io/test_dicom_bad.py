@@ -1,5 +1,6 @@
 """DICOM that cannot be used: what is said of it, and what is never said."""
 
+import os
 import traceback
 
 import numpy as np
@@ -253,6 +254,31 @@ def test_a_slice_lost_at_an_end_is_warned_of(ct_files, tmp_path):
     assert series.warnings == (
         "1 DICOM files beside it are cut off or damaged; a slice may be lacking at an end",
     )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("what", ["a slice at an end", "all slices", "a folder in it", "the folder"])
+def test_what_must_not_be_read_is_refused_and_not_passed_over(ct_files, tmp_path, what):
+    folder = tmp_path / "dicom"
+    files = ct_files.series(folder / "in it")
+    locked = {
+        "a slice at an end": files[:1],
+        "all slices": files,
+        "a folder in it": [files[0].parent],
+        "the folder": [folder],
+    }[what]
+    mode = 0o444 if locked == [folder] else 0o000
+    for each in locked:
+        each.chmod(mode)
+    try:
+        with pytest.raises(
+            InputError, match=r"dicom: found content that cannot be read \(Permission"
+        ) as caught:
+            read_ccta_dicom(folder)
+    finally:
+        for each in locked:
+            each.chmod(0o755)
+    assert files[0].name not in said(caught.value)
 
 
 def test_spellings_of_one_name_are_one_patient(ct_files, tmp_path):

@@ -55,6 +55,14 @@ def test_a_pipe_is_neither_a_file_nor_a_folder(tmp_path):
         read_text(tmp_path / "pipe")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_must_not_be_read_is_said_to_be_so(tmp_path):
+    (tmp_path / "a.txt").write_text("mine")
+    (tmp_path / "a.txt").chmod(0o000)
+    with pytest.raises(InputError, match="found Permission denied, expected a file that can be read"):
+        read_text(tmp_path / "a.txt")
+
+
 def test_hash_is_that_of_the_standard(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
