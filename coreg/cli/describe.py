@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coreg.errors import InputError
 
+if TYPE_CHECKING:
+    from coreg.volume import Volume
+
 # A pullback's pixels are far smaller than those of any CCTA.
 LARGEST_PULLBACK_PIXEL_MM = 0.12
+# A side branch has one row; its course has many.
+COURSE_HEADER = "id,x_mm,y_mm,z_mm,arc_length_mm,radius_mm"
 NO_PULLBACKS = "a DICOM pullback; reading it is not available in this version"
 
 
@@ -72,6 +78,20 @@ def described(path: Path) -> Described:
     raise unusable(path, "", found=f"a file ending in {path.suffix!r}", expected=expected)
 
 
+def described_series(path: Path, number: int) -> Described:
+    """Tell what one CT series of a folder is, by its number.
+
+    Raises
+    ------
+    InputError
+        If there is no CT in the folder.
+    """
+    what = described(path)
+    name = f"series {number}"
+    facts = {key: text for key, text in what.facts.items() if key.split(",")[0] == name}
+    return Described(what.kind, what.role, facts, what.data) if facts else what
+
+
 def _dicom(path: Path) -> Described:
     """List the CT series by the numbers that ``ccta.series`` takes."""
     from coreg.io.dicom_series import counted, dicom_content, series_facts, with_ct
@@ -123,6 +143,7 @@ def _volume(path: Path) -> Described:
         label = read_label(path)
     except InputError:
         low, high = float(volume.values.min()), float(volume.values.max())
+        facts["box (LPS)"] = _box_text(volume)
         facts["values"] = f"{low:g} to {high:g}"
         data["values"] = [low, high]
         kind = "pullback image stack" if pullback else "image (CCTA)"
@@ -133,6 +154,11 @@ def _volume(path: Path) -> Described:
     count = int(components(inside, np.ones((3, 3, 3)))[1])
     volume_mm3 = float(inside.sum() * np.prod(spacing))
     facts |= {"label": f"{volume_mm3:.1f} mm3 in {count} piece{'s' * (count != 1)}"}
+    kinds = np.unique(volume.values[inside])
+    if len(kinds) > 1:
+        facts["values"] = (
+            f"{len(kinds)} different ones, {kinds[0]:g} to {kinds[-1]:g}; all of them count as inside"
+        )
     data |= {"label_mm3": volume_mm3, "components": count}
     if not pullback:
         wall = "wall" in path.name.lower()
@@ -150,6 +176,13 @@ def _volume(path: Path) -> Described:
     }
     role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
     return Described("label stack (pullback)", role, facts, data)
+
+
+def _box_text(volume: Volume) -> str:
+    """Opposite corners in the world of the box around an image's voxel centres."""
+    ends = itertools.product(*((0.0, each - 1.0) for each in volume.values.shape))
+    corners = volume.to_world(np.array(list(ends)))
+    return f"{corners.min(axis=0).round(1).tolist()} to {corners.max(axis=0).round(1).tolist()} mm"
 
 
 def _mesh(path: Path) -> Described:
@@ -204,6 +237,9 @@ def _table(path: Path) -> Described:
         ({"frame", "position_mm", "arc_length_mm"}, _poses),
         ({"frame", "position_mm"}, _positions),
         ({"id", "frame", "angle_deg", "x_mm"}, _landmarks),
+        ({"arc_length_mm", "angle_deg", "lumen_radius_mm"}, _written("rays of a segmented CCTA")),
+        ({"id", "start_mm", "end_mm", "thickness_mm"}, _written("calcium of a segmented CCTA")),
+        ({"line", "x_mm", "y_mm", "z_mm"}, _written("lines of a coronary tree")),
         ({"id", "x_mm", "y_mm", "z_mm"}, _ccta_branches),
         ({"id", "frame", "angle_deg"}, _pullback_branches),
         ({"x_mm", "y_mm", "z_mm"}, _centerlines),
@@ -214,6 +250,18 @@ def _table(path: Path) -> Described:
     if not header[:1].isalpha():
         return _contours(path)
     raise unusable(path, "header", found=header[:80], expected="the columns of one of coreg's tables")
+
+
+def _written(kind: str) -> Callable[[Path], Described]:
+    """Describe a table that coreg writes for others to read: only its rows are counted."""
+
+    def describe(path: Path) -> Described:
+        from coreg.io.files import read_text
+
+        rows = len(read_text(path).strip().splitlines()) - 1
+        return Described(kind, "", {"rows": str(rows)}, {"rows": rows})
+
+    return describe
 
 
 def _contours(path: Path) -> Described:
@@ -268,8 +316,12 @@ def _landmarks(path: Path) -> Described:
 
 
 def _ccta_branches(path: Path) -> Described:
+    from coreg.io.files import read_text
     from coreg.io.landmark_files import read_ccta_side_branches
 
+    header, *rows = read_text(path).strip().splitlines()
+    if header == COURSE_HEADER and len({row.split(",")[0] for row in rows[:2]}) == 1 < len(rows):
+        return _written("courses of side branches (CCTA)")(path)
     count = len(read_ccta_side_branches(path))
     return Described(
         "side branches (CCTA)", "ccta.side_branches", {"branches": str(count)}, {"branches": count}

@@ -45,7 +45,7 @@ def info(
 
 
 def _case(path: Path) -> Described:
-    from coreg.cli.describe import Described, described
+    from coreg.cli.describe import Described, described, described_series
     from coreg.errors import InputError
     from coreg.io.case_file import read_case_file
     from coreg.io.case_model import used_ccta_files, used_files
@@ -60,7 +60,9 @@ def _case(path: Path) -> Described:
     files: dict[str, Any] = {}
     for key, name in used_files(file) if file.has_pullback else used_ccta_files(file):
         try:
-            what = described(file.resolved(name))
+            chosen = file.ccta.series if key == "ccta.image" else None
+            where = file.resolved(name)
+            what = described(where) if chosen is None else described_series(where, chosen)
             files[key] = {"kind": what.kind, **what.data}
             facts[key] = (
                 f"{name} ({what.kind}; {'; '.join(f'{a}: {b}' for a, b in list(what.facts.items())[:3])})"

@@ -99,9 +99,7 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
     name = folder if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder) else "case-1"
     ccta = files("ccta", "image", "lumen", "wall", "centerline", "side_branches")
     if "ccta.lumen" not in found:
-        ccta.append(
-            required("ccta.lumen", '"ccta_lumen.nii.gz"', "the CCTA lumen: a label image or closed surface")
-        )
+        ccta.append(_lumen(found, required))
     ccta += _series(found, required)
     ccta += _clicks(found, required)
     pullback = files("pullback", "image", "lumen", "eem", "positions", "side_branches")
@@ -115,6 +113,7 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
         "\n[ccta]",
         *ccta,
         "\n[pullback]",
+        *(["# `coreg segment ccta` does not need this table."] if found.keys() == {"ccta.image"} else []),
         *pullback,
         *(["\n[landmarks]", *landmarks] if landmarks else []),
     ]
@@ -126,6 +125,13 @@ def _is_slice_of(file: Path, image: tuple[Path, Described] | None) -> bool:
     from coreg.io.files import is_dicom_file
 
     return image is not None and image[0].is_file() and image[0].parent == file.parent and is_dicom_file(file)
+
+
+def _lumen(found: Found, required: Required) -> str:
+    if "ccta.image" in found:
+        return '# lumen = "ccta_lumen.nii.gz"   # else it is segmented from the image'
+    why = "the CCTA lumen: a label image or closed surface; or ccta.image, to segment it from"
+    return required("ccta.lumen", '"ccta_lumen.nii.gz"', why)
 
 
 def _series(found: Found, required: Required) -> Sequence[str]:
@@ -142,9 +148,10 @@ def _clicks(found: Found, required: Required) -> Sequence[str]:
     if line is not None and line[1].data["lines"] == 1:
         return ["# ostium = [0.0, 0.0, 0.0]   # else arc length counts from the centerline's first point"]
     why = "there is no centerline" if line is None else "the centerline has several lines"
+    ends = "; `coreg segment ccta CASE --tree` lists far ends" if "ccta.image" in found else ""
     return [
         required("ccta.ostium", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's mouth, as {why}"),
-        required("ccta.distal", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's far end, as {why}"),
+        required("ccta.distal", "[0.0, 0.0, 0.0]", f"LPS mm near the vessel's far end, as {why}{ends}"),
     ]
 
 

@@ -148,6 +148,9 @@ def _read_ccta(
     if case.ccta.lumen is None and case.ccta.image is None:
         expected = "ccta.lumen, a label image or a closed surface, or ccta.image to segment it from"
         raise case.bad(key="ccta.lumen", found="no lumen", expected=expected)
+    if case.ccta.centerline is None:
+        # Before an image is read, which takes its time.
+        _check_clicks_given(case, None, distal_needed=distal_needed)
     lumen = None if case.ccta.lumen is None else _read_lumen(case, case.ccta.lumen)
     image, notes = _read_image(case, progress) if with_image else (None, ())
     region = _region(lumen, image)
@@ -224,17 +227,23 @@ def _read_tree(case: CaseFile, region: _Region) -> VesselTree | None:
     return tree
 
 
-def _clicks(
-    case: CaseFile, region: _Region, tree: VesselTree | None, *, distal_needed: bool
-) -> tuple[FloatArray | None, FloatArray | None]:
-    given = {"ostium": case.ccta.ostium, "distal": case.ccta.distal}
+def _check_clicks_given(case: CaseFile, tree: VesselTree | None, *, distal_needed: bool) -> None:
     needed = ("ostium", "distal") if distal_needed else ("ostium",)
-    missing = [f"ccta.{name}" for name in needed if given[name] is None]
+    missing = [f"ccta.{name}" for name in needed if getattr(case.ccta, name) is None]
     if missing and (tree is None or len(tree.lines) > 1):
         why = "there is no centerline" if tree is None else f"the centerline has {len(tree.lines)} lines"
         where = "the vessel's mouth and far end" if distal_needed else "the vessel's mouth"
         expected = f"[x, y, z] in LPS mm near {where}, as {why}"
+        if "ccta.distal" in missing and case.ccta.image is not None:
+            expected += "; `coreg segment ccta CASE --tree` needs the mouth only and lists far ends"
         raise case.bad(key=" and ".join(missing), found="nothing", expected=expected)
+
+
+def _clicks(
+    case: CaseFile, region: _Region, tree: VesselTree | None, *, distal_needed: bool
+) -> tuple[FloatArray | None, FloatArray | None]:
+    _check_clicks_given(case, tree, distal_needed=distal_needed)
+    given = {"ostium": case.ccta.ostium, "distal": case.ccta.distal}
     clicks = {
         name: None if value is None else np.array(value, dtype=np.float64) for name, value in given.items()
     }

@@ -50,6 +50,16 @@ def test_info_gives_the_series_as_json(coreg, ct_files, tmp_path):
     assert "files" not in data["series"][0]
 
 
+def test_info_of_a_case_shows_the_series_that_it_chose(coreg, ct_files, tmp_path):
+    scan(ct_files, tmp_path / "dicom")
+    (tmp_path / "case.toml").write_text('id = "P1"\n[ccta]\nimage = "dicom"\nseries = 2\n')
+    done = coreg("info", tmp_path)
+    (line,) = (line for line in done.out.splitlines() if line.strip().startswith("ccta.image"))
+    assert "phase 40 %" in line
+    assert "series 3" not in line
+    assert "choice" not in line
+
+
 def test_info_of_one_slice_tells_of_its_series(coreg, ct_files, tmp_path):
     files = ct_files.series(tmp_path)
     data = coreg("info", files[3], "--json").data

@@ -1,7 +1,9 @@
 import shutil
 import tomllib
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from coreg.io.case_file import load_case
 
@@ -81,6 +83,41 @@ def test_init_marks_everything_that_is_missing(coreg, tmp_path):
         assert key in missing
     assert out.read_text().count("# REQUIRED") == 5
     tomllib.loads(out.read_text())
+
+
+def test_init_with_an_image_asks_for_clicks_but_not_for_a_lumen(coreg, tmp_path):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).normal(0.0, 300.0, (20, 24, 28)).astype(np.int16))
+    sitk.WriteImage(image, str(tmp_path / "scan.nii.gz"))
+    done = coreg("init", tmp_path / "scan.nii.gz", "--out", tmp_path / "case.toml", "--json")
+    assert done.status == 0, done.err
+    missing = " ".join(done.data["missing"])
+    assert "ccta.lumen" not in missing
+    assert "ccta.ostium" in missing
+    assert "--tree` lists far ends" in missing
+    text = (tmp_path / "case.toml").read_text()
+    assert "`coreg segment ccta` does not need this table" in text
+    assert tomllib.loads(text)["ccta"] == {"image": "scan.nii.gz"}
+
+
+def test_info_of_an_image_says_where_it_lies_in_the_patient(coreg, tmp_path):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).normal(0.0, 300.0, (21, 11, 31)).astype(np.int16))
+    image.SetSpacing((0.5, 0.5, 1.0))
+    image.SetOrigin((10.0, -20.0, 5.0))
+    # Columns towards the patient's right: LPS x falls.
+    image.SetDirection((-1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    sitk.WriteImage(image, str(tmp_path / "scan.nrrd"))
+    out = coreg("info", tmp_path / "scan.nrrd").out
+    assert "[-5.0, -20.0, 5.0] to [10.0, -15.0, 25.0] mm" in out
+
+
+def test_info_of_a_label_warns_that_all_its_values_count(coreg, tmp_path):
+    values = np.zeros((20, 20, 20), np.uint8)
+    values[5:15, 5:15, 5:15], values[8:12, 8:12, 8:12] = 1, 3
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "label.nii.gz"))
+    assert (
+        "2 different ones, 1 to 3; all of them count as inside"
+        in coreg("info", tmp_path / "label.nii.gz").out
+    )
 
 
 def test_init_never_overwrites_without_force(coreg, tmp_path):

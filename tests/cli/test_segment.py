@@ -190,6 +190,34 @@ def test_info_describes_case_and_result(coreg, healthy, result):
     assert "pullback" not in data["case"]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ccta_sections.csv", "rays of a segmented CCTA"),
+        ("ccta_calcium.csv", "calcium of a segmented CCTA"),
+        ("centerline.csv", "centerline"),
+    ],
+)
+def test_info_knows_the_tables_that_were_written(coreg, result, name, kind):
+    assert coreg("info", result / name, "--json").data["kind"] == kind
+
+
+def test_info_tells_courses_of_side_branches_from_their_mouths(coreg, tmp_path):
+    header, first = "id,x_mm,y_mm,z_mm,arc_length_mm,radius_mm", "B1,1,2,3,0,0.8"
+    (tmp_path / "courses.csv").write_text("\n".join([header, first, "B1,1,2,4,1,0.8"]) + "\n")
+    (tmp_path / "mouths.csv").write_text("\n".join([header, first, "B2,1,2,9,6,0.8"]) + "\n")
+    courses = coreg("info", tmp_path / "courses.csv", "--json").data
+    assert (courses["kind"], courses["role"], courses["rows"]) == ("courses of side branches (CCTA)", None, 2)
+    assert coreg("info", tmp_path / "mouths.csv", "--json").data["role"] == "ccta.side_branches"
+
+
+def test_a_missing_click_is_said_before_the_image_is_read(refused, copied):
+    (copied / "ccta.nii.gz").write_bytes(b"not an image")
+    message = refused(write_case(copied, distal=None))
+    assert "ccta.distal: found nothing" in message
+    assert "--tree` needs the mouth only" in message
+
+
 def test_the_line_serves_as_clicks(coreg, copied, result, tmp_path):
     shutil.copy(result / "centerline.csv", copied / "line.csv")
     write_case(copied, ostium=None, distal=None, more=('centerline = "line.csv"',))
@@ -229,6 +257,7 @@ def test_a_tree_needs_no_distal_click_and_has_both_arteries(coreg, copied, tmp_p
         "segmentation.json",
         "report.html",
     }
+    assert coreg("info", tmp_path / "out" / "tree.csv", "--json").data["kind"] == "lines of a coronary tree"
     info = coreg("info", tmp_path / "out", "--json").data
     assert info["lines"] == len(ends)
 
