@@ -62,6 +62,8 @@ def ended(image: SmoothImage, line: Centerline, clicks_mm: FloatArray, first_hu:
     opening = (wide & (s >= first)).nonzero()[0]
     entry = opening[s[opening] < low + LONGEST_OPENING_MM]
     _check_way(s, wide, filled, low)
+    if not len(entry):
+        _check_sense(image, line, last, first_hu)
     if len(entry):
         start = s[entry[-1]] + STEP_MM
     else:
@@ -78,6 +80,18 @@ def ended(image: SmoothImage, line: Centerline, clicks_mm: FloatArray, first_hu:
     result = Centerline(line.points_at(np.linspace(start, last, count)))
     _check_moved(result, clicks_mm)
     return result
+
+
+def _check_sense(image: SmoothImage, line: Centerline, last: float, first_hu: float) -> None:
+    """Refuse a vessel that opens at its far end and not at its mouth."""
+    beyond = last + np.arange(-LEAD_OUT_MM, LEAD_IN_MM + 1e-6, STEP_MM)
+    wide, filled = _sections(image, Centerline(line.points_at(beyond)), first_hu)
+    if (wide & np.logical_and.accumulate(filled)).any():
+        msg = (
+            "ccta.ostium and ccta.distal: found a vessel that opens into the aorta or a chamber at "
+            "ccta.distal and not at ccta.ostium, expected it the other way round; are the two points swapped?"
+        )
+        raise InputError(msg)
 
 
 def _check_moved(line: Centerline, clicks_mm: FloatArray) -> None:

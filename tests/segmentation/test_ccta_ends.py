@@ -119,3 +119,8 @@ def test_distal_click_in_another_artery_is_refused(scenes, vessel):
 def test_clicks_near_each_other_are_refused(vessel):
     with pytest.raises(InputError, match=r"ccta\.ostium and ccta\.distal: found .* mm of vessel between"):
         line_between(vessel.image, vessel.points[20], vessel.points[60])
+
+
+def test_clicks_the_wrong_way_round_are_refused(vessel):
+    with pytest.raises(InputError, match=r"opens into the aorta .* at ccta\.distal .* swapped\?"):
+        line_between(vessel.image, vessel.points[-40], vessel.points[20])
