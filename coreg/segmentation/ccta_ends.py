@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from coreg.centerline import Centerline
 from coreg.errors import InputError
-from coreg.segmentation.first_lumen import WALL_HU, blood_level, clear_run
+from coreg.segmentation.first_lumen import BACKGROUND_HU, blood_level, clear_run
 from coreg.segmentation.rays import SmoothImage
 from coreg.segmentation.traced import STEP_MM
 
@@ -116,7 +116,7 @@ def _last(image: SmoothImage, line: Centerline, click: FloatArray, first_hu: flo
         return foot
     wanted = min(float((click - line.points_mm[-1]) @ line.tangents_at(np.array(high))), LEAD_OUT_MM)
     steps = np.arange(0.0, max(wanted, 0.0) + 1e-6, 0.25)
-    bright = image.at(line.points_at(high + steps)) > WALL_HU + 0.3 * (first_hu - WALL_HU)
+    bright = image.at(line.points_at(high + steps)) > BACKGROUND_HU + 0.3 * (first_hu - BACKGROUND_HU)
     return high + float(steps[np.logical_and.accumulate(bright)].max(initial=0.0))
 
 
@@ -126,7 +126,7 @@ def _sections(image: SmoothImage, line: Centerline, first_hu: float) -> tuple[Bo
     level = blood_level(rays, first_hu)
     middle = rays.values_hu[:, :, rays.rho_mm < 0.7].reshape(len(level), -1)
     shown = np.percentile(middle, 75, axis=1)
-    filled = shown > WALL_HU + FAINTEST_SHARE * (first_hu - WALL_HU)
+    filled = shown > BACKGROUND_HU + FAINTEST_SHARE * (first_hu - BACKGROUND_HU)
     open_share = (clear_run(rays, level) > WIDEST_MM).mean(axis=1)
     return open_share > OPEN_SHARE, filled
 

@@ -10,12 +10,14 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, median_filter
 from skimage.filters import apply_hysteresis_threshold
 
+from coreg.segmentation.bending import bending_bands
 from coreg.segmentation.rays import RAY_STEP_MM, Rays
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-WALL_HU = 70.0
+# What borders on blood: wall, muscle.
+BACKGROUND_HU = 70.0
 # Calcium is denser than the blood beside it by more than noise makes; what hangs together with such
 # a place may be less so. In HU, and in standard deviations of the blood's own brightness.
 CALCIUM_ABOVE_HU, FAINT_CALCIUM_HU = 70.0, 30.0
@@ -68,12 +70,9 @@ def blood_level(rays: Rays, first_hu: float) -> FloatArray:
 def _upper_line(values: FloatArray, step_mm: float) -> FloatArray:
     """Smooth line that follows the higher values (asymmetric least squares, Eilers 2003)."""
     count = len(values)
-    stiff = (LEVEL_LENGTH_MM / step_mm) ** 4
-    bands = np.zeros((3, count))
-    for offset in range(3):
-        for i in range(3 - offset):
-            d = (1.0, -2.0, 1.0)
-            bands[offset, i : i + max(count - 2, 0)] += stiff * d[i] * d[i + offset]
+    if count < 3:
+        return values
+    bands = bending_bands(np.full(count - 2, (LEVEL_LENGTH_MM / step_mm) ** 4))
     weight = np.ones(count)
     line = values
     for _ in range(8):
@@ -102,7 +101,7 @@ def cleared(rays: Rays, level_hu: FloatArray, blur_mm: float) -> Cleared:
         inner, thick, peak = _deposit(calm[n, a], dense[n, a], rays.rho_mm, level_hu[n], blur_mm)
         thickness[n, a], brightness[n, a] = thick, peak
         face = int(np.searchsorted(rays.rho_mm, inner))
-        out[n, a, face:] = WALL_HU
+        out[n, a, face:] = BACKGROUND_HU
         weights[n, a, face + 2 :] = 0.15
         out[n, a, :face] = np.minimum(out[n, a, :face], level_hu[n])
     return Cleared(Rays(rays.line, rays.frames, out), weights, thickness, brightness)
@@ -137,7 +136,7 @@ def _deposit(
     inner, outer = at, at
     while inner > 0 and values[inner - 1] > 0.5 * (peak + level_hu):
         inner -= 1
-    while outer < len(values) - 1 and values[outer + 1] > 0.5 * (peak + WALL_HU):
+    while outer < len(values) - 1 and values[outer + 1] > 0.5 * (peak + BACKGROUND_HU):
         outer += 1
     width = (outer - inner + 1) * RAY_STEP_MM
     # The blur's own width at half height is 2.355 standard deviations.
@@ -151,15 +150,15 @@ def clear_run(rays: Rays, level_hu: FloatArray) -> FloatArray:
     """How far each ray (N, A) runs through blood, in mm: the image calmed, at half the contrast."""
     calm = gaussian_filter1d(rays.values_hu, CALM_MM / rays.step_mm, axis=0, mode="nearest")
     calm = gaussian_filter1d(calm, CALM_RAYS, axis=1, mode="wrap")
-    dark = calm < 0.5 * (level_hu + WALL_HU)[:, None, None]
+    dark = calm < 0.5 * (level_hu + BACKGROUND_HU)[:, None, None]
     dark[:, :, -1] = True
     return np.asarray(rays.rho_mm[np.argmax(dark, axis=2)])
 
 
 def first_radius(rays: Rays, weights: FloatArray, level_hu: FloatArray) -> FloatArray:
     """Radius (N, A) at which each ray best parts blood from the rest, smooth over its neighbours."""
-    contrast = np.maximum(level_hu - WALL_HU, 60.0)[:, None, None]
-    share = np.clip((rays.values_hu - WALL_HU) / contrast, 0.0, 1.0)
+    contrast = np.maximum(level_hu - BACKGROUND_HU, 60.0)[:, None, None]
+    share = np.clip((rays.values_hu - BACKGROUND_HU) / contrast, 0.0, 1.0)
     inside, outside = weights * (1.0 - share) ** 2, weights * share**2
     window = round(1.2 / RAY_STEP_MM)
     within = np.cumsum(inside, axis=2)

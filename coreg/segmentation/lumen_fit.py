@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy.linalg import solveh_banded
 from scipy.ndimage import maximum_filter
 
+from coreg.segmentation.bending import bending_bands
 from coreg.segmentation.blurred_disc import disc_share
 from coreg.segmentation.rays import RAY_STEP_MM, Rays
 
@@ -264,14 +265,10 @@ def _precision(beliefs: list[Smoothness], sd: FloatArray, step_mm: float) -> Flo
     length = np.array([each.length_mm for each in beliefs])
     weight = step_mm / (2.0 * np.sqrt(2.0) * length * sd**2)
     bands = np.zeros((3, *sd.shape))
-    bands[0] = weight
-    if len(sd) < 3:
-        return bands
-    bend = (length / step_mm) ** 4 * np.minimum(np.minimum(weight[:-2], weight[1:-1]), weight[2:])
-    d = (1.0, -2.0, 1.0)
-    for offset in range(3):
-        for i in range(3 - offset):
-            bands[offset, i : i + len(bend)] += d[i] * d[i + offset] * bend
+    if len(sd) >= 3:
+        stiff = np.minimum(np.minimum(weight[:-2], weight[1:-1]), weight[2:])
+        bands = bending_bands((length / step_mm) ** 4 * stiff)
+    bands[0] += weight
     return bands
 
 
