@@ -95,6 +95,11 @@ class CctaVessel:
         return np.array([bool(each) for each in self.reason])
 
     @property
+    def only_lumen(self) -> bool:
+        """Whether wall and calcium are unknown, as where the vessel was measured in a lumen label."""
+        return not (self.wall_quality.any() or self.calcium_mm.any())
+
+    @property
     def marked_stretches(self) -> tuple[tuple[float, float, str], ...]:
         """Runs of points with one reason: arc length in mm of the first and the last, and the reason."""
         arc = self.centerline.arc_length_mm.tolist()

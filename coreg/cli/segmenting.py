@@ -158,7 +158,7 @@ def shapes_of(vessel: CctaVessel, grid: Volume) -> VesselShapes:
     return VesselShapes(
         lumen_label(vessel, grid, branches=True),
         lumen_label(vessel, grid, branches=False),
-        wall_label(vessel, grid),
+        None if vessel.only_lumen else wall_label(vessel, grid),
         lumen_surface(vessel, branches=True),
     )
 
@@ -170,7 +170,7 @@ def vessel_headline(outcome: VesselOutcome) -> str:
         ("made from", "the lumen label of the case" if outcome.outlined else "the CCTA image"),
         ("length", f"{length_mm(vessel):.1f} mm"),
         ("mean radius", f"{mean_radius_mm(vessel):.2f} mm"),
-        ("lumen", f"{vessel.volume_mm3:.0f} mm3"),
+        ("lumen", f"{vessel.volume_mm3:.0f} mm3, without side branches"),
         ("side branches", str(len(vessel.side_branches))),
         ("marked", f"{vessel.marked.mean():.0%} of it"),
         *(("", f"- {text}") for text in marked_texts(vessel)),
@@ -184,7 +184,10 @@ def vessel_headline(outcome: VesselOutcome) -> str:
 def marked_texts(vessel: CctaVessel) -> list[str]:
     """Say where a vessel's lumen is not to be trusted, the longest stretches first."""
     stretches = sorted(vessel.marked_stretches, key=lambda each: each[0] - each[1])
-    texts = [f"{start:.1f} to {end:.1f} mm: {reason}" for start, end, reason in stretches[:MOST_SHOWN]]
+    texts = [
+        f"{start:.1f} to {end:.1f} mm: {reason}" if end > start else f"at {start:.1f} mm: {reason}"
+        for start, end, reason in stretches[:MOST_SHOWN]
+    ]
     more = len(stretches) - MOST_SHOWN
     return [*texts, *([f"and {more} more stretches"] if more > 0 else [])]
 

@@ -50,15 +50,15 @@ class VesselShapes:
         uint8, 1 in the lumen of the vessel and its side branches.
     vessel : Volume
         uint8, 1 in the lumen of the vessel alone, the mouths of side branches closed.
-    wall : Volume
-        uint8, 1 inside the vessel's outer wall.
+    wall : Volume or None
+        uint8, 1 inside the vessel's outer wall; None where only its lumen is known.
     surface : Surface
         Of the lumen, to a fraction of a voxel.
     """
 
     lumen: Volume
     vessel: Volume
-    wall: Volume
+    wall: Volume | None
     surface: Surface
 
 
@@ -82,7 +82,8 @@ def write_ccta_segmentation(
     """
     line = vessel.centerline
     for name, label in ((LUMEN, shapes.lumen), (VESSEL, shapes.vessel), (WALL, shapes.wall)):
-        write_volume(folder / name, label)
+        if label is not None:
+            write_volume(folder / name, label)
     write_surface(folder / SURFACE, shapes.surface)
     write_centerline_csv(
         folder / f"{CENTERLINE}.csv",
@@ -97,7 +98,8 @@ def write_ccta_segmentation(
     names = [each.id for each in vessel.side_branches]
     write_table(folder / BRANCH_LINES, ("id", *_TREE_COLUMNS[1:]), _line_rows(names, vessel.branch_lines))
     write_table(folder / SECTIONS, _SECTION_COLUMNS, _section_rows(vessel))
-    write_calcium(folder / CALCIUM, vessel)
+    if not vessel.only_lumen:
+        write_calcium(folder / CALCIUM, vessel)
     content = {
         "schema_version": SCHEMA_VERSION,
         "use": USE,

@@ -69,19 +69,37 @@ again.
 STRAIGHTENED = """
 Lengthwise cuts along the centerline, straightened, at four angles from its frames' normal; window -250 to
 650 HU. The vessel should lie in the middle of all of them, bright and without a break, and the orange lines
-on its edges. Shaded: the lumen is not to be trusted there, for the reasons in the table.
+on its edges. Pink lines, drawn just outside the wall, tell where it holds calcium. Shaded: the lumen is not
+to be trusted there, for the reasons in the table.
 """
 
 ACROSS = """
 Cross-sections every few mm, seen looking distally, and in bold those of the lowest quality. The orange
 outline should enclose the bright lumen without calcium and without side branches; the blue one, the outer
-wall, is an estimate where fat does not show it. An orange frame marks a lumen that is not to be trusted.
+wall, is an estimate where fat does not show it. Pink, just outside the wall: the sector that holds calcium. A
+yellow frame marks a lumen that is not to be trusted.
 """
 
 PROFILE = """
 A lumen that widens at a branch or jumps from one section to the next is suspicious. Calcium by angle as in
 the cross-sections: 0° is to the right, 90° is down. The brightness of the blood falls slowly along an artery;
 a sudden change means that the line leaves it.
+"""
+
+STRAIGHTENED_LABEL = """
+The outlines of the lumen label, cut lengthwise along the centerline at four angles from its frames' normal;
+on the image, where the case has one (window -250 to 650 HU), the orange lines should lie on the vessel's
+edges.
+"""
+
+ACROSS_LABEL = """
+Cross-sections of the lumen label every few mm, seen looking distally. On the image, where the case has one,
+the outline should enclose the bright lumen without calcium and without side branches. Nothing is known of the
+wall.
+"""
+
+PROFILE_LABEL = """
+A lumen that widens at a branch or jumps from one section to the next is suspicious.
 """
 
 VESSEL_IN_SPACE = """

@@ -93,7 +93,8 @@ def _lengthwise_outlines(axes: Axes, vessel: CctaVessel, angle_rad: float, reach
             for table in (vessel.lumen_radius_mm, vessel.wall_radius_mm, vessel.calcium_mm)
         )
         where = sign * calcium > 0.0
-        axes.plot(arc, wall, color=WALL, linewidth=0.9)
+        if not vessel.only_lumen:
+            axes.plot(arc, wall, color=WALL, linewidth=0.9)
         axes.plot(arc, lumen, color=LUMEN, linewidth=1.1)
         outside = np.where(where, wall + sign * 0.25, np.nan)
         axes.plot(arc, outside, color=CALCIUM, linewidth=3.0, solid_capstyle="butt")
@@ -130,12 +131,7 @@ def _name_branches(axes: Axes, vessel: CctaVessel) -> None:
 
 
 def _vessel_handles(vessel: CctaVessel) -> list[Line2D | Patch]:
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=LUMEN, label="lumen"),
-        Line2D([], [], color=WALL, label="outer wall"),
-    ]
-    if (vessel.calcium_mm > 0.0).any():
-        handles.append(Line2D([], [], color=CALCIUM, linewidth=3.0, label="calcium"))
+    handles: list[Line2D | Patch] = [*_outline_handles(vessel)]
     if vessel.marked.any():
         handles.append(Patch(color=DOUBT, alpha=0.5, label="lumen not to be trusted"))
     if vessel.side_branches:
@@ -143,21 +139,39 @@ def _vessel_handles(vessel: CctaVessel) -> list[Line2D | Patch]:
     return handles
 
 
+def _outlines(vessel: CctaVessel) -> list[tuple[FloatArray, str, str]]:
+    """Tables of radii to draw, with colour and name of their area; the lumen last, on top."""
+    lumen = (vessel.lumen_radius_mm, LUMEN, "lumen")
+    return [lumen] if vessel.only_lumen else [(vessel.wall_radius_mm, WALL, "inside the outer wall"), lumen]
+
+
+def _outline_handles(vessel: CctaVessel) -> list[Line2D]:
+    handles = [Line2D([], [], color=LUMEN, label="lumen")]
+    if not vessel.only_lumen:
+        handles.append(Line2D([], [], color=WALL, label="outer wall"))
+    if (vessel.calcium_mm > 0.0).any():
+        handles.append(Line2D([], [], color=CALCIUM, linewidth=3.0, label="calcium"))
+    return handles
+
+
 def vessel_profiles(vessel: CctaVessel, image: Volume | None) -> Figure:
-    """Draw areas, calcium by angle, and quality with the brightness of the blood, along the vessel."""
+    """Draw areas, calcium by angle, and quality with the brightness of the blood, along the vessel.
+
+    Of a vessel of which only the lumen is known there is no calcium to draw.
+    """
     arc = vessel.centerline.arc_length_mm
-    figure = Figure(figsize=(WIDTH_IN, 7.6))
+    heights = [1.5, 1.0] if vessel.only_lumen else [1.5, 1.0, 1.0]
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + 1.9 * sum(heights)))
     spaced(figure, top=0.45, between=0.35, right=0.95)
-    area, calcium, quality = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [1.5, 1, 1]})
+    area, *calcium, quality = figure.subplots(
+        len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}
+    )
     for start, end, _ in vessel.marked_stretches:
         half = 0.5 * float(np.median(np.diff(arc)))
         for each in (area, quality):
             each.axvspan(start - half, end + half, color=DOUBT, alpha=0.18, linewidth=0)
     step = 2.0 * np.pi / vessel.lumen_radius_mm.shape[1]
-    for table, colour, name in (
-        (vessel.wall_radius_mm, WALL, "inside the outer wall"),
-        (vessel.lumen_radius_mm, LUMEN, "lumen"),
-    ):
+    for table, colour, name in _outlines(vessel):
         area.plot(arc, 0.5 * step * (table**2).sum(axis=1), color=colour, label=name)
     area.set(ylabel="area (mm²)", ylim=(0.0, None), xlim=(arc[0], arc[-1]))
     for branch in vessel.side_branches:
@@ -165,9 +179,11 @@ def vessel_profiles(vessel: CctaVessel, image: Volume | None) -> Figure:
             area.axvline(branch.arc_length_mm, color=LANDMARK, linewidth=1.0, linestyle=(0, (4, 2)))
     _name_branches(area, vessel)
     area.legend(loc="upper right", ncols=2, frameon=True, edgecolor="none")
-    _calcium_map(figure, calcium, vessel)
+    for axes in calcium:
+        _calcium_map(figure, axes, vessel)
     quality.plot(arc, vessel.quality, color=LUMEN, label="quality of the lumen")
-    quality.plot(arc, vessel.wall_quality, color=WALL, label="of the outer wall")
+    if not vessel.only_lumen:
+        quality.plot(arc, vessel.wall_quality, color=WALL, label="of the outer wall")
     quality.set(ylabel="quality (0 to 1)", ylim=(0.0, 1.05), xlabel="arc length (mm); ostium on the left")
     handles = quality.get_lines()
     if image is not None and vessel.centerline.radius_mm is not None:
@@ -229,7 +245,7 @@ def section_gallery(vessel: CctaVessel, image: Volume | None, picks: Sequence[Pi
         left, top = gap / 2 + column * (side + gap), height - row * (side + title + gap) - title
         place = (left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height)
         _section(figure.add_axes(place), vessel, image, pick, reach)
-    figure.legend(handles=_vessel_handles(vessel)[:3], loc="lower center", ncols=6)
+    figure.legend(handles=_outline_handles(vessel), loc="lower center", ncols=6)
     return figure
 
 
@@ -242,7 +258,7 @@ def _section(axes: Axes, vessel: CctaVessel, image: Volume | None, pick: Pick, r
         _show(axes, cross_section(image, line, place, reach_mm=reach), extent)
     angles = np.append(vessel.angles_rad, 0.0)
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
-    for table, colour in ((vessel.wall_radius_mm, WALL), (vessel.lumen_radius_mm, LUMEN)):
+    for table, colour, _ in _outlines(vessel):
         axes.plot(*(np.append(table[row], table[row, 0])[:, None] * circle).T, color=colour, linewidth=1.0)
     calcium = np.append(vessel.calcium_mm[row], vessel.calcium_mm[row, 0]) > 0.0
     outside = np.append(vessel.wall_radius_mm[row], vessel.wall_radius_mm[row, 0]) + 0.2

@@ -26,6 +26,8 @@ FloatArray = npt.NDArray[np.float64]
 
 MOST_MARKED = 0.1
 CLICK, ON_VESSEL = "#FFFFFF", "#F0E442"
+_IMAGE_CAPTIONS = (captions.STRAIGHTENED, captions.ACROSS, captions.PROFILE)
+_LABEL_CAPTIONS = (captions.STRAIGHTENED_LABEL, captions.ACROSS_LABEL, captions.PROFILE_LABEL)
 MEANINGS = {
     "segmented": "Little of the lumen is marked; look whether the path is the right one.",
     "review": "Much of the lumen is not to be trusted; look at it before it is used.",
@@ -72,6 +74,7 @@ def segmentation_parts(ccta: CctaCase, vessel: CctaVessel, surface: Surface) -> 
         gallery = png_uri(section_gallery(vessel, ccta.image, picked_sections(vessel)))
         profile = png_uri(vessel_profiles(vessel, ccta.image))
         line = vessel.centerline.points_mm
+        texts = _LABEL_CAPTIONS if vessel.only_lumen else _IMAGE_CAPTIONS
         space = png_uri(lines_in_space(triangles_near(surface, line), line, strokes, dots))
     return [
         *(
@@ -79,9 +82,9 @@ def segmentation_parts(ccta: CctaCase, vessel: CctaVessel, surface: Surface) -> 
             if path
             else []
         ),
-        Part("straightened", "CCTA: straightened", captions.STRAIGHTENED, [views], [_marked_table(vessel)]),
-        Part("across", "CCTA: cross-sections", captions.ACROSS, [gallery]),
-        Part("profile", "CCTA: along the vessel", captions.PROFILE, [profile], [_calcium_table(vessel)]),
+        Part("straightened", "CCTA: straightened", texts[0], [views], [_marked_table(vessel)]),
+        Part("across", "CCTA: cross-sections", texts[1], [gallery]),
+        Part("profile", "CCTA: along the vessel", texts[2], [profile], [_calcium_table(vessel)]),
         Part("vessel", "CCTA: in space", captions.VESSEL_IN_SPACE, [space]),
         *_branch_part(vessel),
     ]
@@ -136,13 +139,11 @@ def _cards(vessel: CctaVessel) -> list[Card]:
     length = float(arc[-1] - arc[0])
     area = 0.5 * (vessel.lumen_radius_mm**2).mean(axis=1) * 2.0 * np.pi
     smallest = int(np.argmin(np.where(vessel.marked, np.inf, area)))
-    deposits = calcium_deposits(vessel)
-    thick = max((each.thickness_mm for each in deposits), default=0.0)
     moved = "; ".join(f"{name} {mm:.1f} mm" for name, mm in vessel.moved_mm.items())
     radius = float(np.sqrt(vessel.volume_mm3 / (np.pi * length)))
     return [
         Card("length", f"{length:.1f} mm", "along the centerline"),
-        Card("lumen", f"{vessel.volume_mm3:.0f} mm³", f"mean radius {radius:.2f} mm"),
+        Card("lumen", f"{vessel.volume_mm3:.0f} mm³", f"mean radius {radius:.2f} mm, without side branches"),
         Card(
             "smallest area", f"{area[smallest]:.1f} mm²", f"at {arc[smallest]:.1f} mm, marked ones left out"
         ),
@@ -150,13 +151,21 @@ def _cards(vessel: CctaVessel) -> list[Card]:
             "marked", f"{vessel.marked.mean():.0%}", _counted(len(vessel.marked_stretches), "stretch", "es")
         ),
         Card("side branches", str(len(vessel.side_branches)), "with their mouths on this vessel"),
-        Card(
-            "calcium",
-            _counted(len(deposits), "deposit"),
-            f"up to {thick:.1f} mm thick" if deposits else "none seen",
-        ),
+        _calcium_card(vessel),
         Card("clicks moved", f"{max(vessel.moved_mm.values(), default=0.0):.1f} mm", moved or "not at all"),
     ]
+
+
+def _calcium_card(vessel: CctaVessel) -> Card:
+    if vessel.only_lumen:
+        return Card("calcium", "not known", "a lumen label does not show it")
+    deposits = calcium_deposits(vessel)
+    thick = max((each.thickness_mm for each in deposits), default=0.0)
+    return Card(
+        "calcium",
+        _counted(len(deposits), "deposit"),
+        f"up to {thick:.1f} mm thick" if deposits else "none seen",
+    )
 
 
 def _counted(count: int, what: str, plural: str = "s") -> str:
@@ -173,8 +182,12 @@ def _click_table(ccta: CctaCase, vessel: CctaVessel) -> Table:
 
 
 def _marked_table(vessel: CctaVessel) -> Table:
-    rows = [[f"{start:.1f} to {end:.1f}", reason] for start, end, reason in vessel.marked_stretches]
+    rows = [[_stretch(start, end), reason] for start, end, reason in vessel.marked_stretches]
     return Table(("not to be trusted (mm)", "why"), rows, words=(0, 1))
+
+
+def _stretch(start_mm: float, end_mm: float) -> str:
+    return f"{start_mm:.1f} to {end_mm:.1f}" if end_mm > start_mm else f"at {start_mm:.1f}"
 
 
 def _calcium_table(vessel: CctaVessel) -> Table:

@@ -237,6 +237,10 @@ def test_a_lumen_label_is_measured_instead_of_the_image(coreg, copied, result, t
     assert done.data["from_label"] is True
     assert done.data["mean_radius_mm"] == pytest.approx(RADIUS_MM, abs=0.2)
     assert "from the lumen label" in (tmp_path / "out" / "report.html").read_text()
+    # A lumen label shows neither wall nor calcium.
+    unknown = {"ccta_wall.nii.gz", "ccta_calcium.csv"}
+    assert {each.name for each in (tmp_path / "out").iterdir()} == SECTIONS - unknown | {"report.html"}
+    assert coreg("info", tmp_path / "out", "--json").data["lumen_mm3"] > 0.0
 
 
 def test_a_surface_cannot_be_measured(refused, copied, result):

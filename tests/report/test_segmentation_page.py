@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from coreg.case import CctaCase
 from coreg.ccta_vessel import CctaVessel
@@ -202,12 +203,42 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
     assert "The distal click was moved by 2.0 mm." in text
     assert "length 40.0 mm" in text
     # pi 1.5^2 mm2 over 40 mm.
-    assert "lumen 283 mm³ mean radius 1.50 mm" in text
+    assert "lumen 283 mm³ mean radius 1.50 mm, without side branches" in text
     assert "marked 5% 1 stretch" in text
     assert "10.0 to 11.5 calcium hides the lumen" in text
     assert "clicks moved 2.0 mm ostium 0.5 mm; distal 2.0 mm" in text
     # The branch leaves at a right angle.
     assert "D1 25.0 0.80 90 8 0.90" in text
+
+
+def test_a_mark_on_one_section_is_told_as_a_place(ccta, vessel, tube):
+    reason = ("a chamber touches it",) + ("",) * (COUNT - 1)
+    text = text_of(segmentation_html(ccta, dataclasses.replace(vessel, reason=reason), tube.surface(), {}))
+    assert "at 0.0 a chamber touches it" in text
+
+
+def test_the_page_of_a_label_claims_nothing_of_wall_and_calcium(ccta, vessel, tube):
+    known = {"wall_radius_mm": vessel.lumen_radius_mm, "wall_quality": np.zeros(COUNT)}
+    label = dataclasses.replace(vessel, calcium_mm=np.zeros((COUNT, ANGLES)), **known)
+    text = text_of(segmentation_html(ccta, label, tube.surface(), {}))
+    assert "calcium not known" in text
+    assert "none seen" not in text
+    with look():
+        figures = (
+            straightened_views(label, None),
+            section_gallery(label, None, picked_sections(label)),
+            vessel_profiles(label, None),
+        )
+    drawn = {text.get_text() for figure in figures for text in figure.findobj(Text)}
+    assert "lumen" in drawn
+    assert not {"outer wall", "calcium", "inside the outer wall", "calcium (mm)", "of the outer wall"} & drawn
+
+
+def test_cross_sections_are_explained_by_what_is_drawn_in_them(vessel):
+    plain = dataclasses.replace(vessel, calcium_mm=np.zeros((COUNT, ANGLES)))
+    with look():
+        (legend,) = section_gallery(plain, None, picked_sections(plain)).legends
+    assert [each.get_text() for each in legend.get_texts()] == ["lumen", "outer wall"]
 
 
 def test_much_that_is_marked_asks_for_review(ccta, vessel, tube):
