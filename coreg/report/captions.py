@@ -117,5 +117,5 @@ Versions and the SHA-256 of each input: the same again gives the same result.
 
 TREE_LINES = """
 Every line runs from the ostium to one end. To segment one of the vessels, write its end into the case as
-ccta.distal.
+ccta.distal. Short or thin branches may be missing.
 """
