@@ -137,8 +137,8 @@ def _check_way(s: FloatArray, wide: BoolArray, filled: BoolArray, low: float) ->
     early = STEP_MM * float((wide & beyond & (s <= low + LONGEST_OPENING_MM)).sum())
     if stretch[1] - stretch[0] > LONGEST_GAP_MM or early > LONGEST_OPENING_MM - 2.0 * STEP_MM:
         msg = (
-            "ccta.distal: the only contrast-filled way from ccta.ostium leads through the aorta or a "
-            "chamber; expected a point in the artery that begins at ccta.ostium"
+            "ccta.ostium and ccta.distal: the only contrast-filled way between them leads through the aorta "
+            "or a chamber; expected two points of one artery, the first at its mouth"
         )
         raise InputError(msg)
     gap = _longest(~filled & beyond, s)
