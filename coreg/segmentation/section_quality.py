@@ -23,7 +23,7 @@ LARGEST_RESIDUAL = 2.4
 NEIGHBOUR_SHARE, NEIGHBOUR_LEVEL = 0.15, 0.75
 GAP_MM = 1.0
 # Near calcium a poor fit means more of it, as bright as the blood.
-NEAR_MM, NEAR_CALCIUM_SHARE, NEAR_RESIDUAL = 4.0, 0.08, 1.35
+NEAR_MM, NEAR_CALCIUM_SHARE, NEAR_RESIDUAL = 4.0, 0.05, 1.3
 WALL_CONTRAST_HU = 100.0
 
 
@@ -35,6 +35,8 @@ class Signs:
     ----------
     calcium : (N,) array
         Share of the circumference where calcium lies on the lumen.
+    calcium_seen : (N,) array
+        Share of the circumference with calcium anywhere on the ray.
     voxels : (N,) array
         Lumen diameter in voxels.
     contrast : (N,) array
@@ -48,6 +50,7 @@ class Signs:
     """
 
     calcium: FloatArray
+    calcium_seen: FloatArray
     voxels: FloatArray
     contrast: FloatArray
     radius_sd_mm: FloatArray
@@ -63,6 +66,7 @@ def signs(vessel: Traced, voxel_mm: float, first_hu: float) -> Signs:
     beyond = vessel.series("outside") > WALL_HU + NEIGHBOUR_LEVEL * above
     return Signs(
         calcium.mean(axis=1),
+        (vessel.cleared.calcium_mm > 0.0).mean(axis=1),
         2.0 * np.sqrt((vessel.radius_mm**2).mean(axis=1)) / voxel_mm,
         above[:, 0] / (first_hu - WALL_HU),
         vessel.fit.radius_sd_mm,
@@ -74,7 +78,7 @@ def signs(vessel: Traced, voxel_mm: float, first_hu: float) -> Signs:
 def judged(found: Signs, step_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     """Quality (N,) from 0 to 1, and for each section the reason not to trust it (or nothing)."""
     residual = _smooth(found.residual, step_mm)
-    near_calcium = _smooth(found.calcium, step_mm) > NEAR_CALCIUM_SHARE
+    near_calcium = _smooth(found.calcium_seen, step_mm) > NEAR_CALCIUM_SHARE
     rules: tuple[tuple[str, FloatArray], ...] = (
         ("calcium or metal all around hides the lumen", RING_SHARE / np.maximum(found.calcium, 1e-3)),
         ("calcium hides a part of the lumen's edge", CALCIUM_SHARE / np.maximum(found.calcium, 1e-3)),

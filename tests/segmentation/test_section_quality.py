@@ -17,6 +17,7 @@ def flawless():
     one = np.ones(COUNT)
     return Signs(
         calcium=0.0 * one,
+        calcium_seen=0.0 * one,
         voxels=7.0 * one,
         contrast=0.95 * one,
         radius_sd_mm=0.01 * one,
@@ -73,17 +74,17 @@ def test_quality_falls_with_the_sign_and_halves_where_the_mark_begins(name, valu
 def test_calcium_as_bright_as_blood_is_suspected_where_the_fit_is_poor_near_calcium():
     # Neither sign breaks its own rule.
     at = slice(10, 31)
-    both = replace(spoilt("calcium", 0.2, at), residual=spoilt("residual", 2.0, at).residual)
+    both = replace(spoilt("calcium_seen", 0.2, at), residual=spoilt("residual", 2.0, at).residual)
     _, reason = judged(both, STEP_MM)
     assert "as bright as the blood may hide" in reason[COUNT // 2]
     assert reason[0] == ""
-    for alone in (spoilt("calcium", 0.2, at), spoilt("residual", 2.0, at)):
+    for alone in (spoilt("calcium_seen", 0.2, at), spoilt("residual", 2.0, at)):
         assert set(judged(alone, STEP_MM)[1]) == {""}
 
 
 def test_quality_lies_between_nothing_and_one():
     # A lumen darker than the wall has a contrast below zero.
-    worst = Signs(*(np.full(COUNT, each) for each in (1.0, 0.1, -0.5, 1e3, 1e3, 1.0)))
+    worst = Signs(*(np.full(COUNT, each) for each in (1.0, 1.0, 0.1, -0.5, 1e3, 1e3, 1.0)))
     quality, reason = judged(worst, STEP_MM)
     assert ((quality >= 0.0) & (quality < 0.05)).all()
     assert all(reason)
