@@ -31,7 +31,7 @@ REACH_MM = 4.0
 TISSUE_HU = 60.0
 FAINTEST_HU = 150.0
 DENSEST_BLOOD_HU = 800.0
-LEAST_FILLED = 0.8
+LEAST_FILLED = 0.7
 # Relative to the tube at the ostium: what still counts as a tube, and the price of no tube at all.
 FAINTEST_TUBE = 0.12
 FLOOR = 0.05
