@@ -137,6 +137,7 @@ def _decoded(
         decoder = get_decoder(syntax)
         available = decoder.is_available
     except NotImplementedError:
+        # What pydicom raises for a transfer syntax that it does not know.
         available = False
     if not available:
         raise _undecodable(path, syntax)
