@@ -10,6 +10,7 @@ import numpy.typing as npt
 from coreg.centerline import Centerline, VesselTree
 from coreg.landmarks import Landmark, SideBranch
 from coreg.pullback import Pullback
+from coreg.pullback_images import PullbackImages
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -111,6 +112,47 @@ class CctaCase:
 
 
 @dataclass(frozen=True, eq=False)
+class PullbackCase:
+    """The pullback of one artery, before anything is known of a CCTA.
+
+    Attributes
+    ----------
+    id : str
+        Names the case in files and reports.
+    pullback : Pullback
+        Frames and positions, and the contours that the user gave; without any where the images are
+        still to be segmented.
+    images : PullbackImages or None
+        As read.
+    side_branches : tuple of SideBranch
+        As read.
+    patient, vessel : str or None
+        Groups in statistics.
+    """
+
+    id: str
+    pullback: Pullback
+    images: PullbackImages | None = None
+    side_branches: tuple[SideBranch, ...] = ()
+    patient: str | None = None
+    vessel: str | None = None
+
+    @property
+    def known_images(self) -> PullbackImages:
+        """The images of a pullback that has them.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        if self.images is None:
+            msg = f"case {self.id} has no pullback images"
+            raise ValueError(msg)
+        return self.images
+
+
+@dataclass(frozen=True, eq=False)
 class Case:
     """One pullback and the CCTA of the same artery.
 
@@ -122,7 +164,7 @@ class Case:
         CCTA lumen: a label image (non-zero inside) or a closed surface; None where it is still to be
         segmented from the image.
     pullback : Pullback
-        Frames, positions and contours.
+        Frames, positions and contours; without contours where the images are still to be segmented.
     tree : VesselTree or None
         Centerlines as read; None where they are to come from the lumen label.
     ostium_mm, distal_mm : (3,) arrays or None
@@ -137,6 +179,8 @@ class Case:
         CCTA in HU; as read where the lumen is to be segmented.
     ccta_notes : tuple of str
         What a person should know of how the image was read.
+    pullback_images : PullbackImages or None
+        As read where the pullback is to be segmented.
     """
 
     id: str
@@ -152,6 +196,7 @@ class Case:
     vessel: str | None = None
     image: Volume | None = None
     ccta_notes: tuple[str, ...] = ()
+    pullback_images: PullbackImages | None = None
 
     @property
     def known_lumen(self) -> Volume | Surface:
@@ -179,6 +224,18 @@ class Case:
             self.distal_mm,
             self.ccta_side_branches,
             self.ccta_notes,
+            self.patient,
+            self.vessel,
+        )
+
+    @property
+    def pullback_case(self) -> PullbackCase:
+        """What is known of the pullback alone."""
+        return PullbackCase(
+            self.id,
+            self.pullback,
+            self.pullback_images,
+            self.pullback_side_branches,
             self.patient,
             self.vessel,
         )

@@ -45,6 +45,8 @@ class Pullback:
     acquisition : str
         ``motorized``: at a steady speed, through the heartbeat. ``gated``: a frame a beat, or frames
         with a measured position each. ``manual``: at an unknown, unsteady speed.
+    quality : mapping of int to float
+        Of the lumen by acquisition index, from 0 (no say in the registration) to 1; 1 where absent.
     """
 
     frame: IntArray
@@ -80,6 +82,10 @@ class Pullback:
                 raise ValueError(msg)
             clean = {int(k): normalised_contour(v) for k, v in contours.items()}
             object.__setattr__(self, name, clean)
+        for number, quality in self.quality.items():
+            if not 0.0 <= quality <= 1.0:
+                msg = f"quality of frame {number} must be from 0 to 1, got {quality}"
+                raise ValueError(msg)
         for array in (frame, position_mm):
             array.flags.writeable = False
         object.__setattr__(self, "frame", frame)

@@ -41,7 +41,8 @@ class Observations:
     profile_mm : (M, ANGLES) array
         Lumen radius by angle about the frame's own centre.
     patches : (M,) array
-        Area of the wall that a frame stands for, over the area that errs as one.
+        Area of the wall that a frame stands for, over the area that errs as one, times the frame's
+        quality.
     """
 
     row: IntArray
@@ -64,14 +65,15 @@ def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Obser
     Parameters
     ----------
     pullback : Pullback
-        Frames with a contour that are not excluded are taken.
+        Frames with a contour that are not excluded and have any quality are taken.
     points : int
         Points along each contour.
     correlation_mm2 : float
         Area of wall over which errors are one and the same.
     """
     has_say = [int(f) in pullback.lumen and int(f) not in pullback.excluded for f in pullback.frame]
-    row = np.flatnonzero(has_say)
+    quality = np.array([pullback.quality.get(int(f), 1.0) for f in pullback.frame])
+    row = np.flatnonzero(has_say & (quality > 0.0))
     contours = [pullback.lumen[int(pullback.frame[i])] for i in row]
     if pullback.view == "looking-proximal":
         contours = [(c * np.array([1.0, -1.0]))[::-1] for c in contours]
@@ -90,7 +92,7 @@ def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Obser
         seen,
         _smooth(depth, centres),
         profile,
-        around * _share_mm(depth) / correlation_mm2,
+        quality[row] * around * _share_mm(depth) / correlation_mm2,
     )
 
 
