@@ -58,6 +58,7 @@ class Pullback:
     modality: Modality | None = None
     field_of_view_mm: float | None = None
     acquisition: Acquisition = "motorized"
+    quality: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frame = np.array(self.frame, dtype=np.int64)

@@ -63,7 +63,8 @@ class PullbackImages:
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
-            msg = f"pixels must be uint8 of shape (N, rows, columns), got {self.pixels.dtype} {self.pixels.shape}"
+            found = f"{self.pixels.dtype} {self.pixels.shape}"
+            msg = f"pixels must be uint8 of shape (N, rows, columns), got {found}"
             raise ValueError(msg)
         shape = self.pixels.shape[1:]
         for name in ("pixel_spacing_mm", "catheter_px"):
