@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 SEEN, BRIDGED, OPEN, BLOOD, BEYOND = range(5)
-USABLE = 0.5
+_DTYPES: dict[str, type[np.generic]] = {"state": np.uint8, "eem_seen": np.bool_}
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class PullbackVessel:
             given = getattr(self, name)
             if given is None and name.startswith("eem"):
                 continue
-            values = np.array(given, dtype=_DTYPES.get(name, np.float64))
+            values: npt.NDArray[Any] = np.array(given, dtype=_DTYPES.get(name, np.float64))
             if values.shape != expected or not np.isfinite(values).all():
                 msg = f"{name} must be finite and of shape {expected}, got shape {values.shape}"
                 raise ValueError(msg)
@@ -177,6 +177,3 @@ class PullbackVessel:
         """Points (N, A, 2) of a table of distances such as ``lumen_mm``, mm from the catheter."""
         angles = self.angles_rad
         return distance_mm[..., None] * np.column_stack([np.cos(angles), np.sin(angles)])
-
-
-_DTYPES = {"state": np.uint8, "eem_seen": np.bool_}
