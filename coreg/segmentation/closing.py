@@ -1,0 +1,113 @@
+"""Closing gaps in outlines that are seen from the catheter: behind shadows and over branch mouths."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+HARMONICS = 7
+STIFFNESS = 2e-4
+ROUNDS = 4
+
+
+def smooth_outline(distance: FloatArray, weight: FloatArray) -> FloatArray:
+    """Fit a smooth closed outline through what is seen of it.
+
+    The outline is a short Fourier series about the lumen's own centre, with a price on bends, so that
+    a gap is closed as roundly as the rest allows; about the catheter, which may touch the wall, a
+    round lumen has no such simple form.
+
+    Parameters
+    ----------
+    distance : (N, A) array
+        From the catheter, over equal steps of the angle.
+    weight : (N, A) array
+        0 where nothing is seen.
+
+    Returns
+    -------
+    (N, A) array
+        Distance of the smooth outline from the catheter.
+    """
+    count = distance.shape[1]
+    angle = 2.0 * np.pi * np.arange(count) / count
+    rays = np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.array([_fitted(d[:, None] * rays, w, angle) for d, w in zip(distance, weight, strict=True)])
+
+
+def _fitted(points: FloatArray, weight: FloatArray, angle: FloatArray) -> FloatArray:
+    seen = weight > 0.0
+    if seen.sum() < 2 * HARMONICS:
+        known = points[seen]
+        usual = float(np.median(np.linalg.norm(known, axis=1))) if len(known) else 0.0
+        return np.full(len(angle), usual)
+    centre = _circle_centre(points[seen], weight[seen])
+    coefficients = np.zeros(2 * HARMONICS + 1)
+    for _ in range(ROUNDS):
+        offset = points - centre
+        turn, radius = np.arctan2(offset[:, 1], offset[:, 0]), np.hypot(offset[:, 0], offset[:, 1])
+        # Rays are dense where the catheter is near; each counts for the outline it sees.
+        stretch = np.hypot(*np.gradient(points, axis=0).T) / np.maximum(radius, 1e-6)
+        shares = weight * np.minimum(stretch, 4.0 * np.median(stretch[seen]))
+        coefficients = _series(turn, radius, shares)
+        # The first harmonics are a shift of the centre.
+        centre = centre + coefficients[[1, 2]]
+    dense = np.linspace(0.0, 2.0 * np.pi, 2 * len(angle), endpoint=False)
+    far = np.maximum(_waves(dense) @ coefficients, 1e-3)
+    return _about_catheter(centre + far[:, None] * np.column_stack([np.cos(dense), np.sin(dense)]), angle)
+
+
+def _series(turn: FloatArray, radius: FloatArray, shares: FloatArray) -> FloatArray:
+    waves = _waves(turn)
+    order = np.concatenate([[0], np.repeat(np.arange(1, HARMONICS + 1), 2)])
+    price = STIFFNESS * shares.sum() * (order * (order**2 - 1.0)) ** 1.5
+    normal = (waves * shares[:, None]).T @ waves + np.diag(price) + 1e-9 * np.eye(len(order))
+    solution: FloatArray = np.linalg.solve(normal, (waves * shares[:, None]).T @ radius)
+    return solution
+
+
+def _waves(turn: FloatArray) -> FloatArray:
+    order = np.arange(1, HARMONICS + 1) * turn[:, None]
+    waves = np.stack([np.cos(order), np.sin(order)], axis=2).reshape(len(turn), -1)
+    return np.concatenate([np.ones((len(turn), 1)), waves], axis=1)
+
+
+def _circle_centre(points: FloatArray, weight: FloatArray) -> FloatArray:
+    """Centre of the circle that fits points (M, 2) best (Kasa)."""
+    design = np.column_stack([2.0 * points, np.ones(len(points))]) * weight[:, None]
+    solution = np.linalg.lstsq(design, (points**2).sum(axis=1) * weight, rcond=None)[0]
+    spread = np.ptp(points, axis=0).max()
+    # A short arc can put it anywhere.
+    middle = points.mean(axis=0)
+    return middle + np.clip(solution[:2] - middle, -spread, spread)
+
+
+def _about_catheter(outline: FloatArray, angle: FloatArray) -> FloatArray:
+    """Distances at angles (A,) of an outline (M, 2), the farthest where a ray meets it more than once."""
+    turn = np.unwrap(np.arctan2(outline[:, 1], outline[:, 0]))
+    radius = np.hypot(outline[:, 0], outline[:, 1])
+    turns = turn[-1] - turn[0]
+    if not 0.9 * 2.0 * np.pi < turns + 4.0 * np.pi / len(outline) or (np.diff(turn) < -0.2).any():
+        # The catheter lies outside of what was fitted, so it must touch the wall there.
+        order = np.argsort(turn % (2.0 * np.pi))
+        return np.interp(angle, (turn % (2.0 * np.pi))[order], radius[order], period=2.0 * np.pi)
+    return np.interp(angle, turn % (2.0 * np.pi), radius, period=2.0 * np.pi)
+
+
+def closed_over(distance: FloatArray, smooth: FloatArray, gap: BoolArray) -> FloatArray:
+    """Replace gaps in outlines (N, A) by a smooth outline (N, A), joined to both ends of each gap."""
+    rest = distance - smooth
+    count = distance.shape[1]
+    rays = np.arange(count)
+    closed = distance.copy()
+    for i in np.flatnonzero(gap.any(axis=1)):
+        known = rays[~gap[i]]
+        if not len(known):
+            closed[i] = smooth[i]
+            continue
+        step = np.interp(rays, known, rest[i][known], period=count)
+        closed[i][gap[i]] = (smooth[i] + step)[gap[i]]
+    return closed

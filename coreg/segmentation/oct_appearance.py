@@ -1,0 +1,74 @@
+"""What lumen, wall, catheter and guide wire look like in OCT."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter1d
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+LARGEST_CATHETER_MM, USUAL_CATHETER_MM = 1.0, 0.5
+RING_GREY = 8.0
+BRIGHTEST = 1.3
+WALL_DEPTH_MM = 0.16
+WIRE_DEPTH_MM = 0.25
+BEHIND_WIRE_MM = 0.5
+FEWEST_FOR_RINGS = 12
+
+
+def catheter_radius_mm(values: Float32Array, step_mm: float) -> float:
+    """Radius of the catheter: out to there rings are bright in nearly every frame (N, A, R)."""
+    count = int(LARGEST_CATHETER_MM / step_mm)
+    if len(values) < FEWEST_FOR_RINGS:
+        return USUAL_CATHETER_MM
+    every = max(1, len(values) // 100)
+    usual = np.median(np.percentile(values[::every, ::2, :count], 15, axis=0), axis=0)
+    floor = usual[count // 2 :].min()
+    bright = np.flatnonzero(usual > floor + RING_GREY)
+    return float((bright.max() + 3) * step_mm) if len(bright) else USUAL_CATHETER_MM
+
+
+def brightness(values: Float32Array, first: int, step_mm: float) -> Float32Array:
+    """Scale grey values (N, A, R) so that blood without cells is 0 and healthy wall 1.
+
+    ``first`` is the first sample outside of the catheter.
+    """
+    outside = values[:, ::4, first:]
+    low = np.percentile(outside[:, :, ::2], 15)
+    width = max(3, round(0.1 / step_mm))
+    high = np.percentile(uniform_filter1d(outside, width, axis=2).max(axis=2), 70)
+    scaled: Float32Array = np.clip((values - low) / max(high - low, 1.0), 0.0, BRIGHTEST)
+    return scaled
+
+
+def sums_along(values: Float32Array) -> Float32Array:
+    """Sums (N, A, R + 1) over the samples before each."""
+    sums = np.zeros((*values.shape[:2], values.shape[2] + 1), np.float32)
+    np.cumsum(values, axis=2, out=sums[:, :, 1:])
+    return sums
+
+
+def strongest_wall(sums: Float32Array, first: int, step_mm: float) -> Float32Array:
+    """How bright the brightest thick layer is on each ray (N, A); low where there is no wall."""
+    width = max(2, round(WALL_DEPTH_MM / step_mm))
+    start = np.arange(first, sums.shape[2] - 1 - 2 * width)
+    near = sums[:, :, start + width] - sums[:, :, start]
+    far = sums[:, :, start + 2 * width] - sums[:, :, start + width]
+    strongest: Float32Array = np.minimum(near, far).max(axis=2) / width
+    return strongest
+
+
+def wire_likeness(values: Float32Array, sums: Float32Array, first: int, step_mm: float) -> Float32Array:
+    """How much a ray (N, A) looks like a thin bright thing with nothing before and behind it."""
+    count = values.shape[2]
+    gap = max(2, round(WIRE_DEPTH_MM / step_mm))
+    start = np.arange(first, count - gap - round(BEHIND_WIRE_MM / step_mm))
+    peak = np.minimum(uniform_filter1d(values, 3, axis=2)[:, :, start], 1.0)
+    behind = (sums[:, :, -1:] - sums[:, :, start + gap]) / (count - start - gap)
+    before = (sums[:, :, start] - sums[:, :, first : first + 1]) / np.maximum(start - first, 1)
+    likeness: Float32Array = (peak - 4.0 * behind - 2.0 * before).max(axis=2)
+    return likeness

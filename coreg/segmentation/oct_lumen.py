@@ -1,0 +1,104 @@
+"""The lumen in OCT frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter1d
+
+from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN
+from coreg.segmentation.guide_wire import wire_shadow
+from coreg.segmentation.oct_appearance import (
+    brightness,
+    catheter_radius_mm,
+    strongest_wall,
+    sums_along,
+    wire_likeness,
+)
+from coreg.segmentation.openings import closed_wall
+from coreg.segmentation.outlines import Outlines
+from coreg.segmentation.surface import lowest, total_cost
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+WALL_LEVEL = 0.3
+LOOK_DEPTH_MM = 0.33
+DARK_SHARE = 0.3
+NO_WALL = 0.2
+SLOPE, JUMP_MM = 0.3, 0.11
+IMPOSSIBLE = 1e3
+HAZE_LEVEL, HAZY_SHARE = 0.25, 0.2
+ELSEWHERE_MM = 0.15
+CERTAIN_MM = 0.15
+EDGE_MM = 0.05
+
+
+def oct_lumen(values: Float32Array, step_mm: float) -> Outlines:
+    """Outline the lumen in OCT frames along rays from the catheter.
+
+    The outline of all frames is the surface that best separates dark lumen from bright wall while it
+    is smooth round the circle and along the pullback (semi-global matching). Rays that the guide wire
+    hides have no say, and are bridged.
+
+    Parameters
+    ----------
+    values : (N, A, R) array
+        Grey values, as `coreg.segmentation.polar.PolarFrames` has them.
+    step_mm : float
+        Between the samples of a ray.
+    """
+    first = round(catheter_radius_mm(values, step_mm) / step_mm)
+    bright = brightness(values, first, step_mm)
+    sums = sums_along(bright)
+    dark = strongest_wall(sums, first, step_mm) < NO_WALL
+    wire = wire_shadow(wire_likeness(bright, sums, first, step_mm), dark)
+    cost = _cost(bright, first, step_mm, wire)
+    price = (SLOPE * step_mm, JUMP_MM)
+    total = total_cost(cost, around=price, along=price)
+    distance = lowest(total) * step_mm
+    wall, opened = closed_wall(distance, wire)
+    reach = (values.shape[2] - 0.5) * step_mm
+    lumen = np.clip(np.where(opened, distance, wall), first * step_mm, reach)
+    wall = np.clip(wall, first * step_mm, reach)
+    hazy, haze = _haze(bright, first, lumen / step_mm)
+    state = np.full(lumen.shape, SEEN, np.uint8)
+    state[hazy] = BLOOD
+    state[opened] = OPEN
+    state[dark & ~opened] = BEYOND
+    state[wire | (dark & ~opened & (wall < reach - EDGE_MM))] = BRIDGED
+    return Outlines(lumen, np.minimum(wall, lumen), state, _evidence(total, step_mm), haze)
+
+
+def _cost(bright: Float32Array, first: int, step_mm: float, wire: BoolArray) -> Float32Array:
+    """Cost (N, A, R + 1) of the wall to begin at a sample: bright lumen before it, dark wall behind it."""
+    excess = bright - np.float32(WALL_LEVEL)
+    excess[:, :, :first] = 0.0
+    behind = sums_along(excess)
+    ahead = np.minimum(np.arange(behind.shape[2]) + round(LOOK_DEPTH_MM / step_mm), behind.shape[2] - 1)
+    cost = behind - behind[:, :, ahead]
+    # The darkness behind a wall must not make up for having passed through it.
+    cost += sums_along(np.where(excess > 0.0, excess, np.float32(DARK_SHARE) * excess))
+    cost *= np.float32(step_mm)
+    cost[wire] = 0.0
+    cost[:, :, :first] = IMPOSSIBLE
+    return cost
+
+
+def _haze(bright: Float32Array, first: int, edge: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Rays (N, A) that cross residual blood, and the share of the lumen that is hazy in each frame (N,)."""
+    hazy = sums_along((uniform_filter1d(bright, 3, axis=2) > HAZE_LEVEL).astype(np.float32))
+    last = np.maximum(np.rint(edge).astype(np.int64) - 3, first + 1)[..., None]
+    within = np.take_along_axis(hazy, last, axis=2)[..., 0] - hazy[:, :, first]
+    length = last[..., 0] - first
+    return within > HAZY_SHARE * np.maximum(length, 8), within.sum(axis=1) / length.sum(axis=1)
+
+
+def _evidence(total: Float32Array, step_mm: float) -> FloatArray:
+    """How much dearer the surface would be elsewhere on each ray (N, A), from 0 to 1."""
+    best = total.argmin(axis=2)[..., None]
+    elsewhere = np.abs(np.arange(total.shape[2]) - best) > ELSEWHERE_MM / step_mm
+    second = np.where(elsewhere, total, np.inf).min(axis=2)
+    margin = second - np.take_along_axis(total, best, axis=2)[..., 0]
+    return np.clip(margin / CERTAIN_MM, 0.0, 1.0).astype(np.float64)

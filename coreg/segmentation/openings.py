@@ -1,0 +1,101 @@
+"""Where the lumen opens into side branches."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import binary_dilation, label
+
+from coreg.segmentation.closing import closed_over, smooth_outline
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+ROUNDS = 5
+BEYOND_MM = 0.12
+OPEN_MM, SURELY_OPEN_MM = 0.18, 0.32
+NARROWEST_MM = 0.22
+MARGIN = 3
+
+
+def closed_wall(distance: FloatArray, hidden: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Close outlines (N, A) behind what is hidden and over the mouths of side branches.
+
+    Parameters
+    ----------
+    distance : (N, A) array
+        Of the lumen's outline from the catheter, in mm.
+    hidden : (N, A) bool array
+        Rays that do not see it.
+
+    Returns
+    -------
+    wall : (N, A) array
+        Distance of the closed outline, in mm.
+    opened : (N, A) bool array
+        Rays through a mouth.
+    """
+    weight = np.where(hidden, 0.0, 1.0)
+    beyond = np.zeros(distance.shape)
+    for _ in range(ROUNDS):
+        # What lies farther out than its surroundings has no say in where the wall is.
+        beyond = distance - smooth_outline(distance, weight)
+        weight = np.where(hidden | (beyond > BEYOND_MM), 0.0, 1.0)
+    opened = _mouths(distance, beyond, hidden)
+    gap = hidden | dilated(opened, MARGIN)
+    wall = closed_over(distance, smooth_outline(distance, np.where(gap, 0.0, 1.0)), gap)
+    return np.minimum(wall, np.where(hidden, np.inf, distance)), opened
+
+
+def dilated(mask: BoolArray, rays: int) -> BoolArray:
+    """Widen a mask (N, A) along the circle."""
+    count = mask.shape[1]
+    grown: BoolArray = binary_dilation(
+        np.concatenate([mask] * 3, axis=1), np.ones((1, 2 * rays + 1), dtype=bool)
+    )
+    return grown[:, count : 2 * count]
+
+
+def runs_round(mask: BoolArray, *, neighbours: int = 1) -> tuple[IntArray, int]:
+    """Number the connected parts of a mask (N, A) that is closed along its second axis.
+
+    Parameters
+    ----------
+    mask : (N, A) bool array
+    neighbours : int
+        How many frames apart two parts may be and still be one.
+    """
+    bridged = mask
+    if neighbours > 1:
+        bridged = binary_dilation(mask, np.ones((2 * (neighbours // 2) + 1, 1), dtype=bool))
+    numbers, count = label(bridged, np.ones((3, 3)))
+    parent = np.arange(count + 1)
+    for i in range(len(mask)):
+        for j in (-1, 0, 1):
+            if 0 <= i + j < len(mask) and numbers[i, -1] and numbers[i + j, 0]:
+                a, b = _root(parent, numbers[i, -1]), _root(parent, numbers[i + j, 0])
+                parent[max(a, b)] = min(a, b)
+    roots = np.array([_root(parent, n) for n in range(count + 1)])
+    kept, renumbered = np.unique(roots, return_inverse=True)
+    return np.where(mask, renumbered[numbers], 0).astype(np.int64), len(kept) - 1
+
+
+def _root(parent: IntArray, number: int) -> int:
+    while parent[number] != number:
+        number = int(parent[number])
+    return number
+
+
+def _mouths(distance: FloatArray, beyond: FloatArray, hidden: BoolArray) -> BoolArray:
+    """Parts of the outlines that lie clearly beyond the wall and are wide enough."""
+    candidate = (beyond > OPEN_MM) & ~hidden
+    numbers, count = runs_round(candidate)
+    opened = np.zeros(distance.shape, dtype=bool)
+    ray_mm = (distance - beyond) * (2.0 * np.pi / distance.shape[1])
+    for number in range(1, count + 1):
+        part = numbers == number
+        widest = (part * ray_mm).sum(axis=1).max()
+        if beyond[part].max() > SURELY_OPEN_MM and widest > NARROWEST_MM:
+            opened |= part
+    return opened
