@@ -12,7 +12,7 @@ from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline, VesselTree
 from coreg.landmarks import Landmark, SideBranch
 from coreg.phantom.artery import Artery, make_artery
-from coreg.phantom.catheter import Catheter, Motion, draw_motion, lay_catheter
+from coreg.phantom.catheter import Catheter, Motion, displaced_mm, draw_motion, lay_catheter
 from coreg.phantom.ccta import (
     SMALLEST_LANDMARK_MM,
     Shown,
@@ -24,12 +24,14 @@ from coreg.phantom.ccta import (
 from coreg.phantom.lumen import Lumen
 from coreg.phantom.randomness import component_rng
 from coreg.phantom.reader import read_outlines
-from coreg.phantom.settings import PhantomSettings
+from coreg.phantom.settings import MOST_FRAMES, PhantomSettings
 from coreg.phantom.truth import branch_landmark, image_axes, ostium_mm, poses_along
 from coreg.pullback import Pullback
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+USUAL_TRAVEL_MM = 56.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,8 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         raise ValueError(msg)
     settings = settings or PhantomSettings()
     plan = _plan(seed, settings)
-    covered = (max(plan.end_mm, 0.0), plan.start_mm)
+    # Side branches are laid out for a run of usual length, of which a short one sees its part.
+    covered = (max(min(plan.end_mm, plan.start_mm - USUAL_TRAVEL_MM), 0.0), plan.start_mm)
     artery = make_artery(seed, length_mm=plan.length_mm, covered_mm=covered)
     lumen = artery.lumen
     catheter = lay_catheter(seed, lumen)
@@ -153,16 +156,18 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
     )
 
     order = np.arange(len(plan.position_mm))[::-1]
+    axis_mm = np.interp(place, catheter.path_mm, catheter.axis_mm)
     origin, frames = catheter.path.at(place[order])
+    origin = displaced_mm(lumen, origin, axis_mm[order], motion.across_mm[order])
     axes = image_axes(frames, motion.turn_rad[order], settings.view)
     truth = poses_along(vessel, order, plan.position_mm[order], origin, axes)
-    axis_mm = np.interp(place, catheter.path_mm, catheter.axis_mm)
     read = read_outlines(
         seed,
         lumen,
         origin[::-1],
         axes[::-1],
         axis_mm,
+        motion.lumen_factor,
         settings,
         ending=plan.ending,
         pitch_mm=_pitch(plan.position_mm),
@@ -173,7 +178,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         read.contours,
         view=settings.view,
         modality=settings.modality,
-        acquisition="gated" if settings.modality == "IVUS" else "motorized",
+        acquisition="motorized" if settings.modality == "OCT" else settings.ivus_acquisition,
     )
     branches, landmarks = _branch_truth(lumen, shown, truth)
     name = f"phantom-{seed}"
@@ -215,17 +220,12 @@ def _plan(seed: int, settings: PhantomSettings) -> _Plan:
     """Lay out where the pullback runs in the vessel."""
     rng = component_rng(seed, "plan")
     length = rng.uniform(70.0, 110.0)
-    run = rng.uniform(52.0, 73.8)
+    run = rng.uniform(*settings.run_range_mm)
     offset = rng.uniform(4.0, 25.0)
     odds = rng.uniform(size=2)
     beyond_mm, cut_mm = rng.uniform(3.0, 8.0), rng.uniform(3.0, 10.0)
-    rng = component_rng(seed, f"positions {settings.modality}")
-    if settings.modality == "OCT":
-        position: FloatArray = np.round(0.2 * np.arange(round(run / 0.2) + 1.0), 3)
-    else:
-        pitch = rng.uniform(0.4, 0.6)
-        steps = pitch * np.clip(1.0 + 0.05 * rng.standard_normal(round(run / pitch)), 0.8, 1.2)
-        position = np.round(np.concatenate([[0.0], np.cumsum(steps) * (run / steps.sum())]), 3)
+    position = _positions_mm(component_rng(seed, f"positions {settings.modality}"), run, settings)
+    run = float(position[-1]) if len(position) == MOST_FRAMES else run
     travel = 1.08 * run
     length = max(length, offset + travel + 7.0)
     start = length - offset
@@ -237,6 +237,18 @@ def _plan(seed: int, settings: PhantomSettings) -> _Plan:
         start = min(end + run, length - 4.0)
     label_end = start - cut_mm if odds[1] < settings.truncated_odds else length
     return _Plan(length, start, end, label_end, position, ending)
+
+
+def _positions_mm(rng: np.random.Generator, run: float, settings: PhantomSettings) -> FloatArray:
+    """Nominal withdrawal (N,) at the frames of a run of some length in mm."""
+    if settings.modality == "OCT":
+        return np.asarray(np.round(0.2 * np.arange(round(run / 0.2) + 1.0), 3))
+    if settings.ivus_acquisition == "motorized":
+        pitch = float(rng.choice(settings.ivus_speeds_mm_s)) / settings.ivus_frame_rate_hz
+        return np.asarray(np.round(pitch * np.arange(min(round(run / pitch) + 1, MOST_FRAMES)), 4))
+    pitch = rng.uniform(0.4, 0.6)
+    steps = pitch * np.clip(1.0 + 0.05 * rng.standard_normal(round(run / pitch)), 0.8, 1.2)
+    return np.round(np.concatenate([[0.0], np.cumsum(steps) * (run / steps.sum())]), 3)
 
 
 def _start_place(plan: _Plan, catheter: Catheter, motion: Motion) -> float:

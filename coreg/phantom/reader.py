@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from coreg.phantom.lumen import Lumen
 from coreg.phantom.outlines import outline_radii
+from coreg.phantom.pulsation import resting_origin_mm
 from coreg.phantom.randomness import component_rng
 from coreg.phantom.settings import PhantomSettings
 
@@ -41,6 +42,7 @@ def read_outlines(
     origin_mm: FloatArray,
     axes: FloatArray,
     axis_mm: FloatArray,
+    lumen_factor: FloatArray,
     settings: PhantomSettings,
     *,
     ending: str,
@@ -53,11 +55,13 @@ def read_outlines(
     seed : int
         Of the patient.
     lumen : Lumen
-        True lumen.
+        True lumen, at rest.
     origin_mm, axes : (N, 3), (N, 3, 2) arrays
         Exact poses.
     axis_mm : (N,) array
         Where the frames are along the vessel's axis; negative before its ostium.
+    lumen_factor : (N,) array
+        Radius over the radius at rest.
     settings : PhantomSettings
         How well the reader works.
     ending : str
@@ -72,7 +76,10 @@ def read_outlines(
     if rng.uniform() < settings.small_view_odds:
         reach = float(rng.uniform(2.2, 3.0))
     bulge = float(rng.uniform(*settings.bulge_range_mm))
-    radii = outline_radii(lumen, origin_mm, axes, angle, bulge_mm=bulge, reach_mm=reach)
+    origin_mm = resting_origin_mm(lumen, origin_mm, axes, axis_mm, lumen_factor)
+    reach_at_rest = reach / float(lumen_factor.min())
+    radii = outline_radii(lumen, origin_mm, axes, angle, bulge_mm=bulge, reach_mm=reach_at_rest)
+    radii = np.minimum(lumen_factor[:, None] * radii, reach)
     before = np.flatnonzero(axis_mm < 0.0)
     if ending == "guide":
         radii[before] = _guide_outline(rng, angle, len(before))

@@ -8,6 +8,9 @@ from typing import Literal
 from coreg.pullback import Modality, View
 
 Level = Literal["clean", "typical", "hard"]
+IvusAcquisition = Literal["gated", "motorized"]
+
+MOST_FRAMES = 3000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,11 +20,25 @@ class PhantomSettings:
     Attributes
     ----------
     modality : str
-        OCT (motor pullback) or IVUS (gated: a frame a beat, no swing, breathing).
+        OCT (motor pullback) or IVUS.
+    ivus_acquisition : str
+        ``gated``: a frame a beat, no swing, breathing. ``motorized``: through the heartbeat, at one of
+        ``ivus_speeds_mm_s`` and ``ivus_frame_rate_hz``, at most `MOST_FRAMES`.
     view : str
         From which side the images show the vessel.
     centerline_known : bool
         Whether the case has a centerline beside its two clicks.
+    run_range_mm : pair
+        Nominal length of the pullback.
+    ivus_speeds_mm_s : tuple of float
+        Of motorized IVUS; one is drawn.
+    ivus_frame_rate_hz : float
+        Of motorized IVUS.
+    heart_rate_range_per_min, beat_variation_range : pairs
+        Of motorized IVUS; the latter is the standard deviation of a beat's length, relative.
+    pulsation_range, wobble_range_mm : pairs
+        Of motorized IVUS: how much the lumen's area grows within the beat, relative, and how far the
+        catheter moves across the lumen, peak to peak.
     speed_error, speed_variation : float
         Largest constant error of the withdrawal's speed, and largest slow variation, relative.
     swing_median_mm, swing_log_sd, swing_range_mm
@@ -50,8 +67,16 @@ class PhantomSettings:
     """
 
     modality: Modality = "OCT"
+    ivus_acquisition: IvusAcquisition = "gated"
     view: View = "looking-distal"
     centerline_known: bool = True
+    run_range_mm: tuple[float, float] = (52.0, 73.8)
+    ivus_speeds_mm_s: tuple[float, ...] = (0.5, 1.0)
+    ivus_frame_rate_hz: float = 30.0
+    heart_rate_range_per_min: tuple[float, float] = (50.0, 100.0)
+    beat_variation_range: tuple[float, float] = (0.05, 0.08)
+    pulsation_range: tuple[float, float] = (0.05, 0.12)
+    wobble_range_mm: tuple[float, float] = (0.1, 0.4)
     speed_error: float = 0.06
     speed_variation: float = 0.05
     swing_median_mm: float = 1.3
@@ -100,6 +125,8 @@ def preset(level: Level, *, modality: Modality = "OCT") -> PhantomSettings:
             speed_variation=0.0,
             swing_range_mm=(0.0, 0.0),
             breathing_range_mm=(0.0, 0.0),
+            pulsation_range=(0.0, 0.0),
+            wobble_range_mm=(0.0, 0.0),
             cardiac_twist_range_deg=(0.0, 0.0),
             slow_rotation_deg=0.0,
             drift_range_deg=(0.0, 40.0),

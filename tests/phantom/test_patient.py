@@ -303,3 +303,12 @@ def test_published_seed_keeps_its_patient():
     assert facts["radius_scale"] == pytest.approx(1.095800512, abs=1e-9)
     assert facts["swing_mm"] == pytest.approx(0.995183303, abs=1e-9)
     assert patient(3).truth.origin_mm[100] == pytest.approx([-26.568179, -196.377524, 961.07973], abs=1e-6)
+
+
+def test_published_seed_keeps_its_gated_ivus_patient():
+    made = patient(4, modality="IVUS")
+    facts = made.facts()
+    assert facts["swing_mm"] == pytest.approx(0.372330616, abs=1e-9)
+    assert facts["beat_frames"] == pytest.approx(6.537261323, abs=1e-9)
+    assert made.truth.origin_mm[60] == pytest.approx([70.60486061, -121.51976717, 1749.4188553], abs=1e-6)
+    assert made.case.pullback.lumen[50][3] == pytest.approx([1.6013, 0.015], abs=1e-9)
