@@ -115,7 +115,7 @@ def make_ccta(
     """
     settings = settings or CctaSettings()
     seed, heart = patient.seed, patient.artery.heart
-    lumen, healthy = _shown_lumen(patient, settings)
+    lumen, healthy = shown_lumen(patient, settings)
     wall = make_wall(seed, lumen, healthy, settings)
     vein = draw_vein(seed, heart, lumen, wall, settings)
     blood = draw_blood(seed, settings)
@@ -140,8 +140,8 @@ def make_ccta(
     return PhantomCcta(image, Volume(labels, grid.index_to_world), vessel, vein, blood, scan, settings)
 
 
-def _shown_lumen(patient: PhantomPatient, settings: CctaSettings) -> tuple[Lumen, FloatArray]:
-    """Lumen that the image shows, with a tail, and its table without stenoses."""
+def shown_lumen(patient: PhantomPatient, settings: CctaSettings) -> tuple[Lumen, FloatArray]:
+    """Lumen that the image shows, with a tail, and its table (S, A) without stenoses."""
     true, scale = patient.lumen, patient.shown.radius_scale
     lumen = true.scaled(scale, true.branches, end_mm=true.length_mm)
     if settings.extra_plaque is not None:

@@ -109,6 +109,11 @@ class Lumen:
         level[seen] = rest - radius[nearest] - along * slopes[nearest]
         return level
 
+    def nearest_branch(self, world_mm: FloatArray) -> npt.NDArray[np.int64]:
+        """Index (M,) of the side branch whose axis is nearest to points (M, 3)."""
+        owner = np.repeat(np.arange(len(self.branches)), [len(each.points_mm) for each in self.branches])
+        return owner[self._branch_table[0].query(world_mm)[1]]
+
     def level(self, world_mm: FloatArray, *, capped: bool = False) -> FloatArray:
         """Level (M,) of the whole lumen, with rounded carinas."""
         return blended(self.main_level(world_mm, capped=capped), self.branch_level(world_mm))
