@@ -13,7 +13,7 @@ STIFFNESS = 2e-4
 ROUNDS = 4
 
 
-def smooth_outline(distance: FloatArray, weight: FloatArray) -> FloatArray:
+def smooth_outline(distance: FloatArray, weight: FloatArray, *, harmonics: int = HARMONICS) -> FloatArray:
     """Fit a smooth closed outline through what is seen of it.
 
     The outline is a short Fourier series about the lumen's own centre, with a price on bends, so that
@@ -26,6 +26,8 @@ def smooth_outline(distance: FloatArray, weight: FloatArray) -> FloatArray:
         From the catheter, over equal steps of the angle.
     weight : (N, A) array
         0 where nothing is seen.
+    harmonics : int
+        Of the series.
 
     Returns
     -------
@@ -35,42 +37,44 @@ def smooth_outline(distance: FloatArray, weight: FloatArray) -> FloatArray:
     count = distance.shape[1]
     angle = 2.0 * np.pi * np.arange(count) / count
     rays = np.column_stack([np.cos(angle), np.sin(angle)])
-    return np.array([_fitted(d[:, None] * rays, w, angle) for d, w in zip(distance, weight, strict=True)])
+    return np.array(
+        [_fitted(d[:, None] * rays, w, angle, harmonics) for d, w in zip(distance, weight, strict=True)]
+    )
 
 
-def _fitted(points: FloatArray, weight: FloatArray, angle: FloatArray) -> FloatArray:
+def _fitted(points: FloatArray, weight: FloatArray, angle: FloatArray, harmonics: int) -> FloatArray:
     seen = weight > 0.0
-    if seen.sum() < 2 * HARMONICS:
+    if seen.sum() < 2 * harmonics:
         known = points[seen]
         usual = float(np.median(np.linalg.norm(known, axis=1))) if len(known) else 0.0
         return np.full(len(angle), usual)
     centre = _circle_centre(points[seen], weight[seen])
-    coefficients = np.zeros(2 * HARMONICS + 1)
-    for _ in range(ROUNDS):
+    for rounds_left in range(ROUNDS - 1, -1, -1):
         offset = points - centre
         turn, radius = np.arctan2(offset[:, 1], offset[:, 0]), np.hypot(offset[:, 0], offset[:, 1])
         # Rays are dense where the catheter is near; each counts for the outline it sees.
         stretch = np.hypot(*np.gradient(points, axis=0).T) / np.maximum(radius, 1e-6)
         shares = weight * np.minimum(stretch, 4.0 * np.median(stretch[seen]))
-        coefficients = _series(turn, radius, shares)
+        coefficients = _series(turn, radius, shares, harmonics)
         # The first harmonics are a shift of the centre.
-        centre = centre + coefficients[[1, 2]]
+        if rounds_left:
+            centre = centre + coefficients[[1, 2]]
     dense = np.linspace(0.0, 2.0 * np.pi, 2 * len(angle), endpoint=False)
-    far = np.maximum(_waves(dense) @ coefficients, 1e-3)
+    far = np.maximum(_waves(dense, harmonics) @ coefficients, 1e-3)
     return _about_catheter(centre + far[:, None] * np.column_stack([np.cos(dense), np.sin(dense)]), angle)
 
 
-def _series(turn: FloatArray, radius: FloatArray, shares: FloatArray) -> FloatArray:
-    waves = _waves(turn)
-    order = np.concatenate([[0], np.repeat(np.arange(1, HARMONICS + 1), 2)])
-    price = STIFFNESS * shares.sum() * (order * (order**2 - 1.0)) ** 1.5
-    normal = (waves * shares[:, None]).T @ waves + np.diag(price) + 1e-9 * np.eye(len(order))
+def _series(turn: FloatArray, radius: FloatArray, shares: FloatArray, harmonics: int) -> FloatArray:
+    waves = _waves(turn, harmonics)
+    order = np.concatenate([[0.0], np.repeat(np.arange(1.0, harmonics + 1.0), 2)])
+    price = 1e-9 + STIFFNESS * float(shares.sum()) * (order * (order**2 - 1.0)) ** 1.5
+    normal = (waves * shares[:, None]).T @ waves + np.diag(price)
     solution: FloatArray = np.linalg.solve(normal, (waves * shares[:, None]).T @ radius)
     return solution
 
 
-def _waves(turn: FloatArray) -> FloatArray:
-    order = np.arange(1, HARMONICS + 1) * turn[:, None]
+def _waves(turn: FloatArray, harmonics: int) -> FloatArray:
+    order = np.arange(1, harmonics + 1) * turn[:, None]
     waves = np.stack([np.cos(order), np.sin(order)], axis=2).reshape(len(turn), -1)
     return np.concatenate([np.ones((len(turn), 1)), waves], axis=1)
 

@@ -14,6 +14,7 @@ IntArray = npt.NDArray[np.int64]
 LARGEST_CATHETER_MM, USUAL_CATHETER_MM = 1.0, 0.5
 RING_GREY = 8.0
 BRIGHTEST = 1.3
+LAYER_MM, WEAKEST = 0.1, 0.4
 WALL_DEPTH_MM = 0.16
 WIRE_DEPTH_MM = 0.25
 BEHIND_WIRE_MM = 0.5
@@ -33,15 +34,17 @@ def catheter_radius_mm(values: Float32Array, step_mm: float) -> float:
 
 
 def brightness(values: Float32Array, first: int, step_mm: float) -> Float32Array:
-    """Scale grey values (N, A, R) so that blood without cells is 0 and healthy wall 1.
+    """Scale grey values (N, A, R) so that blood without cells is 0 and the wall 1.
 
-    ``first`` is the first sample outside of the catheter.
+    A ray whose light was weakened on its way is brightened, within limits. ``first`` is the first
+    sample outside of the catheter.
     """
-    outside = values[:, ::4, first:]
-    low = np.percentile(outside[:, :, ::2], 15)
-    width = max(3, round(0.1 / step_mm))
-    high = np.percentile(uniform_filter1d(outside, width, axis=2).max(axis=2), 70)
-    scaled: Float32Array = np.clip((values - low) / max(high - low, 1.0), 0.0, BRIGHTEST)
+    low = np.percentile(values[:, ::4, first::2], 15)
+    width = max(3, round(LAYER_MM / step_mm))
+    layers = uniform_filter1d(values[:, :, first:], width, axis=2).max(axis=2) - low
+    usual = max(float(np.percentile(layers, 70)), 1.0)
+    high = np.clip(uniform_filter1d(layers, 5, axis=1, mode="wrap"), WEAKEST * usual, usual)
+    scaled: Float32Array = np.clip((values - low) / high[:, :, None], 0.0, BRIGHTEST)
     return scaled
 
 

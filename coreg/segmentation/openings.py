@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-ROUNDS = 5
+HARMONICS = (3, 4, 5, 6, 7, 7)
 BEYOND_MM = 0.12
 OPEN_MM, SURELY_OPEN_MM = 0.18, 0.32
 NARROWEST_MM = 0.22
@@ -38,9 +38,9 @@ def closed_wall(distance: FloatArray, hidden: BoolArray) -> tuple[FloatArray, Bo
     """
     weight = np.where(hidden, 0.0, 1.0)
     beyond = np.zeros(distance.shape)
-    for _ in range(ROUNDS):
+    for harmonics in HARMONICS:
         # What lies farther out than its surroundings has no say in where the wall is.
-        beyond = distance - smooth_outline(distance, weight)
+        beyond = distance - smooth_outline(distance, weight, harmonics=harmonics)
         weight = np.where(hidden | (beyond > BEYOND_MM), 0.0, 1.0)
     opened = _mouths(distance, beyond, hidden)
     gap = hidden | dilated(opened, MARGIN)

@@ -82,7 +82,7 @@ def polar_frames(images: PullbackImages, *, angles: int = ANGLES) -> PolarFrames
     def sampled(mask: BoolArray) -> BoolArray:
         flat = mask.reshape(-1)
         touched = sum(flat[c] * w for c, w in zip(corners, weights, strict=True))
-        return (outside | (touched > 0.05)).reshape(angles, count)
+        return (outside | (touched > 0.01)).reshape(angles, count)
 
     hidden = sampled(images.hidden_in(-1))
     marks = {frame: sampled(images.hidden_in(frame)) for frame in images.marks}

@@ -56,8 +56,8 @@ def _passes(cost: Float32Array, step: float, most: float, *, axis: int) -> Float
     total = -moved.copy()
     for order in (range(count), range(count - 1, -1, -1)):
         steps = list(order)
-        # Round the circle, a quarter turn is enough to forget where the path began.
-        lead = steps[-count // 4 :] if axis == 1 else []
+        # Round the circle, half a turn is enough to forget where the path began.
+        lead = steps[-count // 2 :] if axis == 1 else []
         reached = np.zeros_like(moved[0])
         for i in lead:
             reached = moved[i] + _stepped(reached, step, most)
