@@ -8,6 +8,7 @@ from coreg.contours import (
     radial_profile,
     resampled_contour,
     signed_area_mm2,
+    spline_outline,
 )
 
 LONG_MM, SHORT_MM, TILT_RAD = 2.2, 1.3, 0.6
@@ -102,3 +103,32 @@ def test_normalised_contour_winds_from_x_towards_y_and_drops_repeats(step):
 def test_degenerate_contours_say_what_is_wrong(contour, message):
     with pytest.raises(ValueError, match=message):
         normalised_contour(contour)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_spline_through_knots_of_an_ellipse_is_that_ellipse_to_fourth_order(step):
+    errors = []
+    for count in (10, 20, 40):
+        outline = spline_outline(ellipse(count)[::step], 4000)
+        errors.append(abs(area_mm2(outline) / (np.pi * LONG_MM * SHORT_MM) - 1.0))
+    assert errors[0] < 0.005
+    # Doubling the knots of a cubic spline divides its error by 16; a polygon's only by 4.
+    assert errors[0] / errors[1] > 8.0
+    assert errors[1] / errors[2] > 8.0
+
+
+def test_a_spline_goes_through_its_knots_wherever_they_start_and_whether_the_first_comes_again():
+    knots = ellipse(11)
+    outlines = [
+        spline_outline(each, 3000) for each in (knots, np.roll(knots, 4, axis=0), knots[[*range(11), 0]])
+    ]
+    for outline in outlines:
+        gaps = np.linalg.norm(outline[:, None] - knots, axis=2).min(axis=0)
+        # Points of the outline are 4 micrometres apart.
+        assert gaps.max() < 0.004
+        assert area_mm2(outline) == pytest.approx(area_mm2(outlines[0]), rel=1e-6)
+
+
+def test_two_knots_are_no_outline():
+    with pytest.raises(ValueError, match="needs three distinct points, got 2"):
+        spline_outline(np.array([[0.0, 0.0], [1.0, 1.0]]), 100)

@@ -100,13 +100,6 @@ def test_broken_contours_are_refused(tmp_path, content, match):
         read_contours(tmp_path / "c.csv")
 
 
-@pytest.mark.parametrize("name", ["c.json", "c.xml"])
-def test_formats_of_later_versions_are_named(tmp_path, name):
-    (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match="not read in this version"):
-        read_contours(tmp_path / name)
-
-
 def test_outline_of_a_label_has_the_area_and_the_place_of_its_pixels():
     mask = disk(12.0, centre=(46.0, 27.0))
     (contour,) = outlines(mask, spacing=(0.05, 0.1)).values()
