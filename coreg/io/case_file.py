@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from coreg.case import Case, CctaCase
+from coreg.case import Case, CctaCase, PullbackCase
 from coreg.centerline import VesselTree
-from coreg.io.case_model import CaseFile, read_case_file, used_ccta_files, used_files, write_case_file
+from coreg.io.case_model import (
+    CaseFile,
+    read_case_file,
+    used_ccta_files,
+    used_files,
+    used_pullback_files,
+    write_case_file,
+)
 from coreg.io.centerlines import read_centerlines
 from coreg.io.files import naming, unusable
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
-from coreg.io.pullback_files import read_pullback
+from coreg.io.pullback_files import open_pullback_image, read_pullback
+from coreg.io.pullback_image_files import read_pullback_images
 from coreg.io.surfaces import is_surface_file, open_edge_length_mm, read_surface, turned_edge_share
 from coreg.io.volumes import data_files, is_volume_file, read_label
 from coreg.landmarks import Landmark, SideBranch
 from coreg.pullback import Pullback
+from coreg.pullback_images import PullbackImages
 from coreg.signed_distance import outward
 from coreg.surface import Surface
 from coreg.volume import Volume
@@ -31,6 +40,8 @@ __all__ = [
     "input_paths",
     "load_case",
     "load_ccta",
+    "load_pullback",
+    "pullback_input_paths",
     "read_case_file",
     "write_case_file",
 ]
@@ -57,7 +68,7 @@ def _silent(_stage: str, _fraction: float) -> None:
 def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
 
-    The image is read only where there is no lumen.
+    An image is read only where there is no lumen.
 
     Raises
     ------
@@ -69,9 +80,10 @@ def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
     if not case.has_pullback:
         expected = "the table [pullback]; without a pullback only coreg segment ccta can be run"
         raise case.bad(key="pullback", found="nothing", expected=expected)
+    _check_ccta_given(case)
     _check_named_images(case)
     ccta = _read_ccta(case, with_image=case.ccta.lumen is None, progress=progress)
-    pullback = read_pullback(case)
+    pullback, images = _read_pullback(case, with_image=case.pullback.lumen is None, progress=progress)
     return Case(
         id=case.id,
         lumen=ccta.lumen,
@@ -86,6 +98,7 @@ def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
         vessel=case.vessel,
         image=ccta.image,
         ccta_notes=ccta.notes,
+        pullback_images=images,
     )
 
 
@@ -108,12 +121,39 @@ def load_ccta(path: Path | str, *, distal_needed: bool = True, progress: Progres
         expected.
     """
     case = read_case_file(path)
+    _check_ccta_given(case)
     _check_named_images(case)
     return _read_ccta(case, with_image=True, distal_needed=distal_needed, progress=progress)
 
 
+def load_pullback(path: Path | str, *, progress: Progress = _silent) -> PullbackCase:
+    """Read what a case.toml, or that of a folder, says of the pullback, its images included.
+
+    Parameters
+    ----------
+    path : Path or str
+        The case.toml or its folder; it may lack the table [ccta].
+    progress : callable, optional
+        Takes a stage's name and the share that is done.
+
+    Raises
+    ------
+    InputError
+        If anything cannot be used; the message names file, field, what was found and what was
+        expected.
+    """
+    case = read_case_file(path)
+    if not case.has_pullback:
+        raise case.bad(key="pullback", found="nothing", expected="the table [pullback]")
+    _check_named_images(case)
+    with_image = case.pullback.lumen is None or case.pullback.image is not None
+    pullback, images = _read_pullback(case, with_image=with_image, progress=progress)
+    branches = _read_branches(case, "pullback")
+    return PullbackCase(case.id, pullback, images, branches, case.patient, case.vessel)
+
+
 def input_paths(case: CaseFile) -> tuple[Path, ...]:
-    """List the files, and folders of DICOM, that a registration of the case reads; case.toml first."""
+    """List the files, and folders of images, that a registration of the case reads; case.toml first."""
     return _paths(case, used_files(case))
 
 
@@ -122,12 +162,23 @@ def ccta_input_paths(case: CaseFile) -> tuple[Path, ...]:
     return _paths(case, used_ccta_files(case))
 
 
+def pullback_input_paths(case: CaseFile) -> tuple[Path, ...]:
+    """List the files, and folders of frames, that a segmentation of the pullback reads; case.toml first."""
+    return _paths(case, used_pullback_files(case))
+
+
 def _paths(case: CaseFile, used: Iterable[tuple[str, str]]) -> tuple[Path, ...]:
     paths = [case.path]
     for _, name in used:
         path = case.resolved(name)
         paths += data_files(path) if is_volume_file(path) and path.is_file() else [path]
     return tuple(dict.fromkeys(paths))
+
+
+def _check_ccta_given(case: CaseFile) -> None:
+    if not case.has_ccta:
+        expected = "the table [ccta]; without a CCTA only coreg segment pullback can be run"
+        raise case.bad(key="ccta", found="nothing", expected=expected)
 
 
 def _check_named_images(case: CaseFile) -> None:
@@ -168,6 +219,18 @@ def _read_ccta(
         case.patient,
         case.vessel,
     )
+
+
+def _read_pullback(
+    case: CaseFile, *, with_image: bool, progress: Progress
+) -> tuple[Pullback, PullbackImages | None]:
+    if not with_image:
+        return read_pullback(case), None
+    source = open_pullback_image(case)
+    # Positions before pixels, which take their time.
+    pullback = read_pullback(case, source)
+    images = read_pullback_images(case, source, progress)
+    return replace(pullback, field_of_view_mm=images.field_of_view_mm), images
 
 
 def _read_image(case: CaseFile, progress: Progress) -> tuple[Volume | None, tuple[str, ...]]:
@@ -277,7 +340,7 @@ def _read_landmarks(case: CaseFile, pullback: Pullback) -> tuple[Landmark, ...]:
         landmarks = read_landmarks(path)
     last = int(pullback.frame.max())
     # A label stack tells how many images there are; contours need not reach the last one.
-    whole = is_volume_file(Path(str(case.pullback.lumen)))
+    whole = case.pullback.lumen is None or is_volume_file(Path(case.pullback.lumen))
     for each in landmarks:
         if whole and each.frame is not None and each.frame > last:
             expected = f"a frame of the pullback, 0 to {last}"

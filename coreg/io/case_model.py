@@ -71,6 +71,8 @@ class PullbackSection(_Section):
     catheter_mm: Pair | None = None
     first_frame: Literal["distal", "proximal"] = "distal"
     view: Literal["looking-distal", "looking-proximal"] = "looking-distal"
+    frame_rate_hz: Annotated[float, Field(gt=0.0, le=500.0)] | None = None
+    field_of_view_mm: Annotated[float, Field(ge=1.0, le=20.0)] | None = None
     exclude: Exclusions = ()
 
 
@@ -83,13 +85,13 @@ class LandmarksSection(_Section):
 class CaseFile(_Section):
     """The content of a case.toml and where it was read.
 
-    A case may come without a pullback, which nothing but a registration needs.
+    A case may come without a pullback or without a CCTA; a registration needs both.
     """
 
     id: Id
     patient: Id | None = None
     vessel: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    ccta: CctaSection
+    ccta: CctaSection = Field(default_factory=CctaSection)
     pullback: PullbackSection = Field(default_factory=PullbackSection)
     landmarks: LandmarksSection | None = None
 
@@ -99,6 +101,11 @@ class CaseFile(_Section):
     def path(self) -> Path:
         """The case.toml itself."""
         return self._path
+
+    @property
+    def has_ccta(self) -> bool:
+        """Whether there is a table [ccta]."""
+        return "ccta" in self.model_fields_set
 
     @property
     def has_pullback(self) -> bool:
@@ -134,6 +141,8 @@ def read_case_file(path: Path | str) -> CaseFile:
     except ValidationError as error:
         raise _readable(path, error) from error
     case._path = path
+    if not case.has_ccta and not case.has_pullback:
+        raise case.bad(key="ccta", found="nothing", expected="the table [ccta] or [pullback]")
     return case
 
 
@@ -166,11 +175,12 @@ def write_case_file(path: Path, content: dict[str, Any]) -> None:
 
 
 def used_files(case: CaseFile) -> Iterator[tuple[str, str]]:
-    """Key and file name of each file that the registration reads: the image only if there is no lumen."""
+    """Key and file name of each file that the registration reads: images only if there is no lumen."""
     first = "image" if case.ccta.lumen is None else "lumen"
+    moving = "image" if case.pullback.lumen is None else "lumen"
     for section, keys in (
         ("ccta", (first, "centerline", "side_branches")),
-        ("pullback", ("lumen", "eem", "positions", "side_branches")),
+        ("pullback", (moving, "eem", "positions", "side_branches")),
     ):
         for key in keys:
             name = getattr(getattr(case, section), key)
@@ -186,6 +196,14 @@ def used_ccta_files(case: CaseFile) -> Iterator[tuple[str, str]]:
         name = getattr(case.ccta, key)
         if name is not None:
             yield f"ccta.{key}", name
+
+
+def used_pullback_files(case: CaseFile) -> Iterator[tuple[str, str]]:
+    """Key and file name of each file that the segmentation of the pullback reads."""
+    for key in ("image", "lumen", "eem", "positions", "side_branches"):
+        name = getattr(case.pullback, key)
+        if name is not None:
+            yield f"pullback.{key}", name
 
 
 def _readable(path: Path, error: ValidationError) -> InputError:

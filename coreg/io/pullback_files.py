@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,17 @@ from coreg.io.contour_formats import (
     read_contours,
 )
 from coreg.io.files import naming
+from coreg.io.frame_source import FrameSource
 from coreg.io.landmark_files import read_positions
+from coreg.io.pullback_image_files import (
+    LONGEST_PULLBACK_MM,
+    image_modality,
+    image_positions_mm,
+    image_scale,
+    open_frames,
+)
 from coreg.io.volumes import is_volume_file, read_label
-from coreg.pullback import Pullback
+from coreg.pullback import Acquisition, Pullback
 from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,26 +38,96 @@ _RADIUS_MM = (0.3, 6.0)
 _FARTHEST_CATHETER_MM = 10.0
 _USUALLY_OUTSIDE_MM = 1.0
 _FARTHEST_POINT_MM = 30.0
-_LONGEST_PULLBACK_MM = 400.0
+_FEWEST_FRAMES = 2
+_SAME_CENTRE_PX = 1.0
 
 
-def read_pullback(case: CaseFile) -> Pullback:
+def read_pullback(case: CaseFile, source: FrameSource | None = None) -> Pullback:
     """Read the files of a case's [pullback] section.
+
+    Parameters
+    ----------
+    case : CaseFile
+        What is known of the pullback.
+    source : FrameSource, optional
+        The opened ``pullback.image``, where it is read beside the lumen. Without a lumen it is opened
+        if it is not given.
+
+    Returns
+    -------
+    Pullback
+        Without contours where there is an image but no lumen.
 
     Raises
     ------
     InputError
         If a file cannot be used, a needed key is missing, or what came out is no coronary pullback.
     """
+    if case.pullback.lumen is not None:
+        return _outlined_pullback(case, case.resolved(case.pullback.lumen), source)
+    if source is None:
+        source = open_pullback_image(case)
+    return _bare_pullback(case, source)
+
+
+def open_pullback_image(case: CaseFile) -> FrameSource:
+    """Open the frames of a case's ``pullback.image`` without decoding them.
+
+    Raises
+    ------
+    InputError
+        If there is no such key, or the frames cannot be used.
+    """
+    name = case.pullback.image
+    if name is None:
+        expected = "pullback.lumen, a label stack or contours, or pullback.image to segment it from"
+        raise case.bad(key="pullback.lumen", found="no lumen", expected=expected)
+    with naming("pullback.image"):
+        source = open_frames(case.resolved(name))
+    if source.count < _FEWEST_FRAMES:
+        found = f"{source.count} frame{'s' * (source.count != 1)}"
+        expected = f"a pullback of at least {_FEWEST_FRAMES} frames"
+        raise case.bad(key="pullback.image", found=found, expected=expected)
+    return source
+
+
+def _bare_pullback(case: CaseFile, source: FrameSource) -> Pullback:
+    """Frames and positions of an image, still without contours."""
+    frames = np.arange(source.count)
+    modality, _ = image_modality(case, source)
+    scale = image_scale(case, source)
+    frames, positions = _positions(case, frames, {}, None, source)
+    excluded = _excluded(case, frames, {}, source.facts.at_rest)
+    return Pullback(
+        frame=frames,
+        position_mm=positions,
+        lumen={},
+        excluded=excluded,
+        view=case.pullback.view,
+        modality=modality,
+        field_of_view_mm=scale.most_mm,
+        acquisition=_acquisition(case, source),
+    )
+
+
+def _acquisition(case: CaseFile, source: FrameSource | None) -> Acquisition:
+    if case.pullback.acquisition is not None:
+        return case.pullback.acquisition
+    # Positions of their own take the speed's errors out of the frames, as gating does.
+    if case.pullback.positions is not None:
+        return "gated"
+    told = None if source is None else source.facts.acquisition
+    return told or "motorized"
+
+
+def _outlined_pullback(case: CaseFile, path: Path, source: FrameSource | None) -> Pullback:
+    """Contours, frames and positions of a lumen that is given."""
     section = case.pullback
-    if section.lumen is None:
-        found = "an image without lumen" if section.image else "no lumen"
-        expected = "pullback.lumen, a label stack or contours; segmentation is not available in this version"
-        raise case.bad(key="pullback.lumen", found=found, expected=expected)
-    path = case.resolved(section.lumen)
     if is_volume_file(path):
         with naming("pullback.lumen"):
             stack = read_label(path)
+        if source is not None:
+            _check_same_grid(case, stack, source)
         pixel_mm = _pixel_spacing(case, stack)
         catheter_px = _catheter_px(case, stack)
         lumen = label_stack_contours(stack, catheter_px=catheter_px, pixel_spacing_mm=pixel_mm)
@@ -59,17 +138,41 @@ def read_pullback(case: CaseFile) -> Pullback:
         stack, reach_mm = None, None
         lumen, eem = _contours(case, path, "pullback.lumen"), _contour_eem(case, path)
         frames = np.array(sorted({*lumen, *eem}), dtype=np.int64)
-    frames, positions = _positions(case, frames, lumen, stack)
-    if len(frames) < 2:
+        if source is not None:
+            _check_frames(case, frames, source)
+            frames, reach_mm = np.arange(source.count), image_scale(case, source).most_mm
+    frames, positions = _positions(case, frames, lumen, stack, source)
+    if len(frames) < _FEWEST_FRAMES:
         found = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
-        raise case.bad(key="pullback.lumen", found=found, expected="a pullback of at least 2 frames")
+        expected = f"a pullback of at least {_FEWEST_FRAMES} frames"
+        raise case.bad(key="pullback.lumen", found=found, expected=expected)
     _check_reach(case, {"lumen": lumen, "eem": eem})
     _check_lumen(case, path, lumen)
-    excluded = _excluded(case, frames, lumen)
-    view, modality = section.view, section.modality
-    # Positions of their own take the speed's errors out of the frames, as gating does.
-    acquisition = section.acquisition or ("gated" if section.positions else "motorized")
-    return Pullback(frames, positions, lumen, eem, excluded, view, modality, reach_mm, acquisition)
+    excluded = _excluded(case, frames, lumen, {} if source is None else source.facts.at_rest)
+    modality = section.modality if source is None else section.modality or source.facts.modality
+    acquisition = _acquisition(case, source)
+    return Pullback(frames, positions, lumen, eem, excluded, section.view, modality, reach_mm, acquisition)
+
+
+def _check_same_grid(case: CaseFile, stack: Volume, source: FrameSource) -> None:
+    """Refuse a label stack that was not drawn on these frames."""
+    size = (source.count, source.rows, source.columns)
+    if stack.values.shape != size:
+        expected = f"the image's size (frames, rows, columns) {size}; are these another pullback's contours?"
+        raise case.bad(key="pullback.lumen", found=f"size {stack.values.shape}", expected=expected)
+    centre = (np.array(stack.values.shape[:0:-1]) - 1) / 2.0
+    told = image_scale(case, source).catheter_px
+    if case.pullback.catheter_px is None and np.abs(told - centre).max() > _SAME_CENTRE_PX:
+        found = f"nothing, and {told.tolist()} in the image, but a label stack counts from {centre.tolist()}"
+        raise case.bad(key="pullback.catheter_px", found=found, expected="the catheter's column and row")
+
+
+def _check_frames(case: CaseFile, frames: IntArray, source: FrameSource) -> None:
+    """Refuse contours of frames that the image does not have."""
+    if len(frames) and frames.max() >= source.count:
+        found = f"a contour for frame {frames.max()} (from 0)"
+        expected = f"frames of the image, 0 to {source.count - 1}; are these another pullback's contours?"
+        raise case.bad(key="pullback.lumen", found=found, expected=expected)
 
 
 def _contours(case: CaseFile, path: Path, key: str) -> Contours:
@@ -155,19 +258,21 @@ def _field_of_view(stack: Volume, catheter_px: FloatArray, pixel_mm: FloatArray)
 
 
 def _positions(
-    case: CaseFile, frames: IntArray, lumen: Contours, stack: Volume | None
+    case: CaseFile, frames: IntArray, lumen: Contours, stack: Volume | None, source: FrameSource | None
 ) -> tuple[IntArray, FloatArray]:
     """Frames in acquisition order and how far each had been withdrawn, the most distal at 0."""
     if case.pullback.positions is not None:
         frames, positions = _read_positions(case, frames, lumen)
         return frames, positions - positions.min(initial=np.inf)
+    if source is not None and case.pullback.frame_spacing_mm is None:
+        return frames, image_positions_mm(case, source)[frames]
     spacing = _frame_spacing(case, stack)
     if not len(frames):
         return frames, np.empty(0)
     length_mm = float(np.ptp(frames)) * spacing
-    if length_mm > _LONGEST_PULLBACK_MM:
+    if length_mm > LONGEST_PULLBACK_MM:
         found = f"{spacing:g} mm, so {length_mm:.6g} mm from frame {frames.min()} to frame {frames.max()}"
-        expected = f"a pullback of at most {_LONGEST_PULLBACK_MM:.0f} mm"
+        expected = f"a pullback of at most {LONGEST_PULLBACK_MM:.0f} mm"
         raise case.bad(key="pullback.frame_spacing_mm", found=found, expected=expected)
     steps = frames - frames.min() if case.pullback.first_frame == "distal" else frames.max() - frames
     return frames, steps * spacing
@@ -190,9 +295,9 @@ def _read_positions(case: CaseFile, frames: IntArray, lumen: Contours) -> tuple[
         found = f"{len(values)} equal positions" if len(values) > 1 else "one position"
         raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected="positions that differ")
     low, high = FRAME_SPACING_MM
-    if not low <= np.median(steps) <= high or np.ptp(values) > _LONGEST_PULLBACK_MM:
+    if not low <= np.median(steps) <= high or np.ptp(values) > LONGEST_PULLBACK_MM:
         found = f"steps of {np.median(steps):.6g} mm over {np.ptp(values):.6g} mm"
-        expected = f"mm: steps of {low} to {high} over at most {_LONGEST_PULLBACK_MM:.0f}"
+        expected = f"mm: steps of {low} to {high} over at most {LONGEST_PULLBACK_MM:.0f}"
         raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected=expected)
     every = np.union1d(frames, known)
     # Images without a contour and without a row lie between their neighbours in time.
@@ -260,7 +365,9 @@ def _outside_mm(contour: FloatArray) -> float:
     return 0.0 if inside else float(np.linalg.norm(contour, axis=1).min())
 
 
-def _excluded(case: CaseFile, frames: IntArray, lumen: Contours) -> dict[int, str]:
+def _excluded(
+    case: CaseFile, frames: IntArray, lumen: Contours, at_rest: Mapping[int, str]
+) -> dict[int, str]:
     excluded: dict[int, str] = {}
     for i, (first, last, reason) in enumerate(case.pullback.exclude):
         key = f"pullback.exclude[{i}]"
@@ -272,7 +379,9 @@ def _excluded(case: CaseFile, frames: IntArray, lumen: Contours) -> dict[int, st
             raise case.bad(key=key, found=f"frames {first} to {last}", expected=expected)
         within = frames[(frames >= first) & (frames <= last)]
         excluded |= {int(frame): reason or "excluded" for frame in within if int(frame) not in excluded}
-    if set(lumen) <= set(excluded):
-        expected = "at least one frame with a contour left"
-        raise case.bad(key="pullback.exclude", found="every frame with a contour", expected=expected)
+    excluded = {**at_rest, **excluded}
+    kind = "frame with a contour" if lumen else "frame"
+    if set(lumen or frames.tolist()) <= set(excluded):
+        expected = f"at least one {kind} left"
+        raise case.bad(key="pullback.exclude", found=f"every {kind}", expected=expected)
     return excluded

@@ -85,7 +85,6 @@ def test_a_bad_case_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-NO_SEGMENTATION = "segmentation is not available in this version"
 LINE = {
     "type": "Curve",
     "coordinateSystem": "LPS",
@@ -119,7 +118,12 @@ TWO_LINES = json.dumps({"markups": [LINE, LINE]})
         (
             {"pullback.lumen": None, "pullback.image": '"line.csv"'},
             {},
-            f"pullback.lumen: .*{NO_SEGMENTATION}",
+            "pullback.image: .*found a file ending in '.csv', expected a DICOM file, a folder of frames",
+        ),
+        (
+            {"pullback.lumen": None},
+            {},
+            "pullback.lumen: found no lumen, expected pullback.lumen, .* or pullback.image",
         ),
         (
             {"pullback.frame_spacing_mm": None},

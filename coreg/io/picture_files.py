@@ -1,0 +1,217 @@
+"""Pullbacks as pictures: a folder of PNG, JPEG or TIFF, a multi-page TIFF, or an image volume.
+
+Names of files inside a folder are never shown: exports put patients' names into them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM
+from coreg.io.files import existing_file, unusable
+from coreg.io.frame_source import FileFacts, FrameSource, Plane
+from coreg.io.volumes import check_nifti_finite, read_volume
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_TIFF_ENDINGS = (".tif", ".tiff")
+_LARGEST_SIDE_PX = 8192
+_GREY_MODES = frozenset({"L", "1", "I", "F", "I;16", "I;16B", "I;16L"})
+# What Pillow raises on a file that is damaged, cut off, or far too large.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    MemoryError,
+    Image.DecompressionBombError,
+)
+_LEAST_CT = -500.0
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """List the pictures of a folder in the natural order of their names: 2 comes before 10.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read.
+    """
+    try:
+        found = [each for each in folder.iterdir() if _is_picture(each)]
+    except OSError as error:
+        reason = f"content that cannot be read ({error.strerror})"
+        raise unusable(folder, "", found=reason, expected="a folder that can be read") from None
+    return sorted(found, key=lambda each: (natural_key(each.name), each.name))
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Make a key that sorts names by the numbers in them.
+
+    >>> sorted(["frame10", "frame2"], key=natural_key)
+    ['frame2', 'frame10']
+    """
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((1, int(each), "") if each.isdecimal() else (0, 0, each) for each in parts if each)
+
+
+def picture_folder(folder: Path) -> FrameSource:
+    """Open a folder of pictures.
+
+    Raises
+    ------
+    InputError
+        If there is none, one cannot be read, or their sizes differ.
+    """
+    files = picture_files(folder)
+    if not files:
+        found = "a folder without frames"
+        expected = "frames as PNG, JPEG, TIFF or DICOM files"
+        raise unusable(folder, "", found=found, expected=expected)
+    first = _size(folder, files[0], 0)
+    for i, each in enumerate(files[1:], start=1):
+        size = _size(folder, each, i)
+        if size != first:
+            found = f"a frame of {_text(size)} (frame {i}, from 0) after frames of {_text(first)}"
+            raise unusable(folder, "size", found=found, expected="frames of one size")
+
+    def planes(indices: Sequence[int]) -> Iterator[Plane]:
+        for i in indices:
+            yield _picture(folder, files[i], 0, i)
+
+    notes = _gaps(files)
+    return FrameSource(
+        "pictures in the order of their names", len(files), first[1], first[0], planes, FileFacts(notes=notes)
+    )
+
+
+def tiff_pages(path: Path) -> FrameSource:
+    """Open a multi-page TIFF.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    size = _size(path, existing_file(path), None)
+    try:
+        with Image.open(path) as image:
+            count = int(getattr(image, "n_frames", 1))
+    except _BROKEN:
+        raise _broken(path, None) from None
+
+    def planes(indices: Sequence[int]) -> Iterator[Plane]:
+        for i in indices:
+            plane = _picture(path, path, i, i)
+            if plane.shape[:2] != size[::-1]:
+                found = (
+                    f"a page of {_text(plane.shape[1::-1])} (page {i}, from 0) after pages of {_text(size)}"
+                )
+                raise unusable(path, "size", found=found, expected="pages of one size")
+            yield plane
+
+    return FrameSource("a multi-page TIFF", count, size[1], size[0], planes)
+
+
+def volume_stack(path: Path) -> FrameSource:
+    """Open a NIfTI, NRRD or MetaImage stack (columns, rows, frames).
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds CT numbers.
+    """
+    volume = read_volume(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti_finite(path, expected="grey values without NaN")
+    values = np.asarray(volume.values)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise unusable(path, "voxels", found="NaN or infinity", expected="grey values without NaN")
+    if float(values.min()) < _LEAST_CT:
+        found = f"values from {values.min():g} (CT numbers?)"
+        raise unusable(
+            path, "voxels", found=found, expected="frames of a pullback; a CCTA goes to ccta.image"
+        )
+
+    def planes(indices: Sequence[int]) -> Iterator[Plane]:
+        for i in indices:
+            yield values[i]
+
+    count, rows, columns = values.shape
+    return FrameSource("an image stack", count, rows, columns, planes, _stack_facts(count, volume.spacing_mm))
+
+
+def _stack_facts(count: int, spacing_mm: Plane) -> FileFacts:
+    between_frames, *pixel = (float(each) for each in spacing_mm)
+    sources, lacking = {}, {}
+    withdrawn = pixel_mm = None
+    # Writers that do not know put 1 mm everywhere.
+    unknown = bool(np.allclose(spacing_mm, 1.0))
+    if all(PIXEL_SPACING_MM[0] <= each <= PIXEL_SPACING_MM[1] for each in pixel):
+        pixel_mm, sources["pixel_spacing_mm"] = (pixel[1], pixel[0]), "its spacing"
+    else:
+        lacking["pixel_spacing_mm"] = f"a spacing of {pixel[1]:.6g} x {pixel[0]:.6g} mm in the file"
+    if not unknown and FRAME_SPACING_MM[0] <= between_frames <= FRAME_SPACING_MM[1]:
+        withdrawn, sources["position_mm"] = (
+            np.arange(count, dtype=np.float64) * between_frames,
+            "its third spacing",
+        )
+    else:
+        lacking["position_mm"] = f"a third spacing of {between_frames:.6g} mm in the file"
+    return FileFacts(pixel_spacing_mm=pixel_mm, withdrawn_mm=withdrawn, sources=sources, lacking=lacking)
+
+
+def _is_picture(path: Path) -> bool:
+    name = path.name.lower()
+    return name.endswith(PICTURE_ENDINGS) and not name.startswith(".") and path.is_file()
+
+
+def _gaps(files: Sequence[Path]) -> tuple[str, ...]:
+    """Say that numbers are missing between the names of pictures, which are taken as neighbours."""
+    numbers = [[int(each) for each in re.findall(r"[0-9]+", file.stem)] for file in files]
+    if len({len(each) for each in numbers}) != 1 or not numbers[0]:
+        return ()
+    last = np.diff([each[-1] for each in numbers])
+    same = all(each[:-1] == numbers[0][:-1] for each in numbers)
+    if not same or len(last) < 2 or (last == last[0]).all() or (last < 1).any():
+        return ()
+    return ("the numbers in the names of the pictures have gaps; the pictures are taken as neighbours",)
+
+
+def _size(path: Path, file: Path, index: int | None) -> tuple[int, int]:
+    """Columns and rows of a picture."""
+    try:
+        with Image.open(file) as image:
+            size = image.size
+    except _BROKEN:
+        raise _broken(path, index) from None
+    if max(size) > _LARGEST_SIDE_PX:
+        expected = f"at most {_LARGEST_SIDE_PX} pixels along a side"
+        raise unusable(path, "size", found=f"a picture of {_text(size)}", expected=expected)
+    return size
+
+
+def _picture(path: Path, file: Path, page: int, index: int) -> Plane:
+    try:
+        with Image.open(file) as image:
+            if page:
+                image.seek(page)
+            return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
+    except _BROKEN:
+        raise _broken(path, index) from None
+
+
+def _broken(path: Path, index: int | None) -> Exception:
+    which = "a picture" if index is None else f"a picture (frame {index}, from 0)"
+    found = f"{which} that cannot be read (cut off or damaged?)"
+    return unusable(path, "", found=found, expected="whole pictures as PNG, JPEG or TIFF")
+
+
+def _text(size: Sequence[int]) -> str:
+    return f"{size[0]} x {size[1]} pixels"
