@@ -1,4 +1,8 @@
-"""How intravascular ultrasound shows a section: grey values along the lines of sight."""
+"""How intravascular ultrasound shows a frame: grey values along the lines of sight.
+
+Scatterers of random phase, those of tissue fixed in the vessel and those of blood new in every frame,
+are weighted with the echo of what they lie in and spread by the beam, which makes the speckle.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from coreg.phantom.guide_wire import GuideWire
-from coreg.phantom.lines import Lines, along, column, lines_of
 from coreg.phantom.pullback_settings import PullbackImageSettings
 from coreg.phantom.randomness import component_rng
-from coreg.phantom.scan_conversion import depth_count
+from coreg.phantom.scan_conversion import depths_mm
 from coreg.phantom.sections import Section
-from coreg.phantom.speckle import scatterers
-from coreg.phantom.stent import Stent
+from coreg.phantom.shot import Samples, Shot, along, column
+from coreg.phantom.speckle import scatterers, texture
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -23,8 +25,11 @@ Complex64Array = npt.NDArray[np.complex64]
 
 IVUS_STEP_MM = 0.02
 CATHETER_MM = 0.45
-CELL_MM, SLAB_MM = 0.04, 0.12
-RANGE_DB = 48.0
+CELL_MM, SLAB_MM = 0.04, 0.15
+GREY_PER_DB, ADVENTITIA_GREY = 5.0, 190.0
+MEDIA_MM = 0.12
+FRONT_MM = 0.12
+SHADOW_DB_PER_MM = 120.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,119 +42,181 @@ class IvusLook:
         Of the samples along a line.
     tissue : (S, U, U) array
         Scatterers in the vessel's own coordinates: arc length, and place across.
+    coarse : (S, T) array
+        How bright tissue is over arc length and angle.
     blood : (A, 8 R) array
         Scatterers, new in every frame.
+    ring_down : (A, R) array
+        Intensity of the transducer's own ringing.
     axial, lateral : float
         Standard deviations of the point spread, in samples and lines.
+    gain : float
+        Mean intensity that the point spread leaves of scatterers of intensity 1.
     blood_db : float
         Echo of blood against that of the adventitia.
     fall_db_per_mm : float
         Attenuation in tissue that the console does not make up for.
-    floor : float
-        Intensity of the receiver's noise.
+    floor : (R,) array
+        Intensity of the receiver's noise, which the console lifts with depth.
     """
 
     depth_mm: Float32Array
     tissue: Complex64Array
+    coarse: Float32Array
     blood: Complex64Array
+    ring_down: Float32Array
     axial: float
     lateral: float
+    gain: float
     blood_db: float
     fall_db_per_mm: float
-    floor: float
+    floor: Float32Array
 
 
 def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSettings) -> IvusLook:
     """Draw the scatterers of a pullback, and what its frequency means."""
     rng = component_rng(seed, "ivus look")
-    count = depth_count(field_of_view_mm, IVUS_STEP_MM)
+    depth_mm = depths_mm(field_of_view_mm, IVUS_STEP_MM)
+    count = len(depth_mm)
     mhz = settings.frequency_mhz
+    axial = (0.7 / mhz + 0.006) / IVUS_STEP_MM
+    lateral = (0.012 + 0.8 / mhz) * settings.angles / (2.0 * np.pi)
+    noise_db = float(rng.uniform(*settings.noise_db)) - 41.0
     return IvusLook(
-        (IVUS_STEP_MM * np.arange(count)).astype(np.float32),
+        depth_mm,
         scatterers(rng, (64, 192, 192)),
+        texture(rng, (64, 128), (2.0, 5.0)),
         scatterers(rng, (settings.angles, 8 * count)),
-        axial=(0.9 / mhz + 0.008) / IVUS_STEP_MM,
-        lateral=(0.02 + 0.9 / mhz) * settings.angles / (2.0 * np.pi),
-        blood_db=float(np.interp(mhz, (20.0, 40.0, 60.0), (-27.0, -19.0, -13.0))),
-        fall_db_per_mm=float(np.interp(mhz, (20.0, 40.0, 60.0), (2.0, 3.5, 5.5))),
-        floor=10.0 ** ((rng.uniform(*settings.noise) - 44.0) / 10.0),
+        _ring_down(rng, depth_mm, settings),
+        axial,
+        lateral,
+        _gain(axial, lateral),
+        float(np.interp(mhz, (20.0, 40.0, 60.0), (-26.0, -20.0, -15.0))),
+        float(np.interp(mhz, (20.0, 40.0, 60.0), (2.8, 4.0, 6.0))),
+        (10.0 ** ((noise_db + 1.2 * depth_mm) / 10.0)).astype(np.float32),
     )
 
 
-def ivus_lines(
-    look: IvusLook,
-    section: Section,
-    rng: np.random.Generator,
-    *,
-    wire: GuideWire | None,
-    angle_rad: FloatArray,
-    stent: Stent | None,
-) -> Float32Array:
-    """Paint a section along its lines, grey values (A, R)."""
-    lines = lines_of(section, look.depth_mm)
-    echo_db, fall_db = _tissue(section, lines, look)
-    if wire is not None:
-        front = column(wire.front_mm(angle_rad))
-        on = (look.depth_mm > front) & (look.depth_mm < front + 0.1)
-        echo_db[on] = 12.0
-        fall_db[look.depth_mm > front + 0.1] = 200.0
-    loss = np.cumsum(fall_db, axis=1) * np.float32(IVUS_STEP_MM)
-    amplitude = 10.0 ** ((echo_db - loss) / 20.0)
-    field = np.where(lines.inside, _blood(look, rng, amplitude.shape), _anchored(section, look))
-    field = field * amplitude
-    real, imaginary = (_spread(each, look) for each in (field.real, field.imag))
-    intensity = (real**2 + imaginary**2) / _gain(look) + look.floor
-    intensity[:, look.depth_mm < CATHETER_MM] = 0.0
-    grey = 235.0 + (255.0 / RANGE_DB) * 10.0 * np.log10(np.maximum(intensity, 1e-9))
-    return np.clip(grey, 0.0, 255.0)
+def ivus_lines(look: IvusLook, shot: Shot, rng: np.random.Generator) -> Float32Array:
+    """Paint a frame along its lines, grey values (A, R)."""
+    samples = shot.samples
+    echo, fall = _guide_wall(samples) if shot.before == "guide" else _tissue(shot.section, samples, look)
+    echo[samples.inside] = look.blood_db
+    fall[samples.inside] = 0.3 * look.fall_db_per_mm
+    if shot.struts.any():
+        _add_fronts(
+            echo, fall, np.where(shot.struts, shot.section.wall_mm, np.inf), look.depth_mm, bright_db=4.0
+        )
+    if not shot.before:
+        _add_fronts(echo, fall, shot.section.calcium_inner_mm, look.depth_mm, bright_db=5.0)
+    if shot.wire is not None:
+        _add_fronts(
+            echo, fall, shot.wire.front_mm(shot.angle_rad), look.depth_mm, bright_db=8.0, again_db=-40.0
+        )
+    loss = np.cumsum(fall, axis=1) * np.float32(IVUS_STEP_MM)
+    amplitude = 10.0 ** ((echo - loss) * np.float32(0.05))
+    blood = _shuffled(look.blood, rng, amplitude.shape[1])
+    field = np.where(samples.inside, blood, _anchored(shot.section, look)) * amplitude
+    real, imaginary = (_spread(each, look.axial, look.lateral) for each in (field.real, field.imag))
+    noise = _shuffled(look.blood, rng, amplitude.shape[1])
+    intensity = (real**2 + imaginary**2) * np.float32(1.0 / look.gain) + look.ring_down
+    intensity += look.floor * (noise.real**2 + noise.imag**2)
+    intensity[:, look.depth_mm < CATHETER_MM] = 1e-9
+    grey = ADVENTITIA_GREY + np.float32(10.0 * GREY_PER_DB) * np.log10(intensity)
+    return _smoothed(np.clip(grey, 0.0, 255.0))
 
 
-def _tissue(section: Section, lines: Lines, look: IvusLook) -> tuple[Float32Array, Float32Array]:
-    """Echo in decibel and its fall per mm (A, R)."""
-    r, behind, membrane = lines.depth_mm, lines.behind_mm, lines.membrane_mm
-    echo = np.full(behind.shape, -9.0, dtype=np.float32)
-    fall = np.full(behind.shape, look.fall_db_per_mm, dtype=np.float32)
-    echo -= 6.0 * column(section.lipid) * (behind > 0.1)
-    echo[(r > membrane - 0.12) & (r < membrane)] = -24.0
+def _tissue(section: Section, samples: Samples, look: IvusLook) -> tuple[Float32Array, Float32Array]:
+    """Echo in decibel, and the fall per mm of what comes from behind, (A, R)."""
+    r, behind, membrane = samples.depth_mm, samples.behind_mm, samples.membrane_mm
+    rows, columns = look.coarse.shape
+    turn = ((section.around_rad % (2.0 * np.pi)) * (columns / (2.0 * np.pi))).astype(int)
+    mottled = look.coarse[int(section.arc_length_mm.mean() / SLAB_MM) % rows, turn][:, None]
+    echo = np.broadcast_to(-13.0 + 1.5 * mottled - 7.0 * column(section.lipid), behind.shape).copy()
+    echo[behind < 0.08] += 4.0
+    echo[(r > membrane - MEDIA_MM) & (r <= membrane)] = -27.0
     outside = r > membrane
-    echo[outside] = -1.0
-    echo -= 5.0 * np.clip((r - membrane - 0.4) / 0.5, 0.0, 1.0)
-    inner = column(section.calcium_inner_mm)
-    echo[(r > inner) & (r < inner + 0.15)] = 8.0
-    fall[r > inner + 0.1] = 150.0
-    echo[lines.inside] = look.blood_db
-    fall[lines.inside] = 0.3 * look.fall_db_per_mm
-    return echo, fall
+    far = np.clip((r - membrane - 0.35 - 0.1 * mottled) / 0.5, 0.0, 1.0)
+    echo = np.where(outside, 1.0 + 1.5 * mottled - (11.0 - 3.0 * mottled) * far, echo).astype(np.float32)
+    return echo, np.full(behind.shape, look.fall_db_per_mm, dtype=np.float32)
+
+
+def _guide_wall(samples: Samples) -> tuple[Float32Array, Float32Array]:
+    """Echo and fall of a guide catheter's wall: a bright ring with nothing behind it."""
+    behind = samples.behind_mm
+    echo = np.where(behind < 0.15, np.float32(5.0), np.float32(-15.0))
+    return echo, np.where(behind > 0.15, np.float32(SHADOW_DB_PER_MM), np.float32(0.0))
+
+
+def _add_fronts(
+    echo: Float32Array,
+    fall: Float32Array,
+    front_mm: FloatArray,
+    depth_mm: Float32Array,
+    *,
+    bright_db: float,
+    again_db: float = -22.0,
+) -> None:
+    """Put hard surfaces where lines meet them, shadows behind, and their echoes at twice the distance."""
+    lines = np.flatnonzero(np.isfinite(front_mm))
+    if not len(lines):
+        return
+    front = column(front_mm[lines])
+    behind = depth_mm - front
+    part, lost = echo[lines], fall[lines]
+    part[(behind >= 0.0) & (behind < FRONT_MM)] = bright_db
+    shadow = behind >= FRONT_MM
+    lost[shadow] = 0.0
+    part[shadow] = -48.0
+    again = np.abs(behind - front) < 0.5 * FRONT_MM
+    part[again] = bright_db + again_db
+    echo[lines], fall[lines] = part, lost
 
 
 def _anchored(section: Section, look: IvusLook) -> Complex64Array:
     """Scatterers (A, R) that stay where they are in the tissue."""
     s, u, v = (along(each, section, look.depth_mm) for each in section.coordinates)
     slabs, wide, _ = look.tissue.shape
-    cell = (np.floor(u / CELL_MM).astype(np.int32) % wide) * wide
-    cell += np.floor(v / CELL_MM).astype(np.int32) % wide
-    place = s / SLAB_MM
+    cell = (np.floor(u * (1.0 / CELL_MM)).astype(np.int32) % wide) * wide
+    cell += np.floor(v * (1.0 / CELL_MM)).astype(np.int32) % wide
+    place = s * (1.0 / SLAB_MM)
     slab = np.floor(place).astype(np.int32)
-    share = place - slab
-    flat = look.tissue.reshape(-1)
-    size = wide * wide
+    share = (place - slab).astype(np.float32)
+    flat, size = look.tissue.reshape(-1), wide * wide
     low, high = flat[(slab % slabs) * size + cell], flat[((slab + 1) % slabs) * size + cell]
     # Mixed so that the mean intensity stays 1 between slabs.
     return ((1.0 - share) * low + share * high) / np.sqrt((1.0 - share) ** 2 + share**2)
 
 
-def _blood(look: IvusLook, rng: np.random.Generator, shape: tuple[int, ...]) -> Complex64Array:
-    first = int(rng.integers(0, look.blood.shape[1] - shape[1]))
-    return look.blood[:, first : first + shape[1]]
+def _ring_down(
+    rng: np.random.Generator, depth_mm: Float32Array, settings: PullbackImageSettings
+) -> Float32Array:
+    """Intensity (A, R) of bright rings round the catheter; a solid-state console subtracts most of it."""
+    start_db, length_mm = (-26.0, 0.06) if settings.catheter_type == "solid-state" else (-4.0, 0.05)
+    rings = 4.0 * np.cos(2.0 * np.pi * (depth_mm - CATHETER_MM) / 0.09)
+    uneven = 2.5 * texture(rng, (settings.angles, len(depth_mm)), (settings.angles / 25.0, 1.5))
+    level = start_db + rings + uneven - (depth_mm - CATHETER_MM) * (4.34 / length_mm)
+    return (10.0 ** (level / 10.0)).astype(np.float32)
 
 
-def _spread(field: Float32Array, look: IvusLook) -> Float32Array:
-    wide = gaussian_filter1d(field, look.lateral, axis=0, mode="wrap", truncate=3.0)
-    return gaussian_filter1d(wide, look.axial, axis=1, mode="nearest", truncate=3.0)
+def _spread(field: Float32Array, axial: float, lateral: float) -> Float32Array:
+    wide = gaussian_filter1d(field, lateral, axis=0, mode="wrap", truncate=2.5)
+    return gaussian_filter1d(wide, axial, axis=1, mode="nearest", truncate=2.5)
 
 
-def _gain(look: IvusLook) -> float:
-    """Mean intensity that the point spread leaves of scatterers of intensity 1."""
+def _gain(axial: float, lateral: float) -> float:
     impulse = np.zeros((129, 129), dtype=np.float32)
     impulse[64, 64] = 1.0
-    return float((_spread(impulse, look) ** 2).sum())
+    return float((_spread(impulse, axial, lateral) ** 2).sum())
+
+
+def _smoothed(grey: Float32Array) -> Float32Array:
+    """Mix each sample with its neighbours, as consoles do."""
+    mixed = 0.5 * grey + 0.25 * (np.roll(grey, 1, axis=0) + np.roll(grey, -1, axis=0))
+    mixed[:, 1:-1] = 0.5 * mixed[:, 1:-1] + 0.25 * (mixed[:, 2:] + mixed[:, :-2])
+    return mixed
+
+
+def _shuffled(table: Complex64Array, rng: np.random.Generator, count: int) -> Complex64Array:
+    first = int(rng.integers(0, table.shape[1] - count))
+    return np.roll(table[:, first : first + count], int(rng.integers(0, len(table))), axis=0)

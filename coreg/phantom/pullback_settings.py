@@ -25,16 +25,16 @@ class PullbackImageSettings:
         Standard deviation of the error of angles within a frame (rotating catheters).
     seam_deg : pair
         How far the catheter turns while it takes a frame, a step at one angle (rotating catheters).
-    noise : pair
-        Of the receiver, in decibel above the level that is shown black.
+    noise_db : pair
+        Noise of the receiver against that of a good one.
     wire_odds : float
         That a guide wire lies beside the catheter.
     blood_share : pair
         Of the frames with residual blood (OCT).
-    blood_density : pair
-        How much light it takes at its densest, per mm (OCT).
-    beyond_eem_mm : float
-        Depth of tissue from which on OCT cannot see the membrane.
+    blood_fall_per_mm : pair
+        Light that it takes per mm where it is dense, in grey values (OCT).
+    oct_depth_mm : float
+        Depth of tissue to which OCT sees the membrane.
     console : bool
         Whether a scale and text are burned in, as consoles do.
     """
@@ -44,11 +44,11 @@ class PullbackImageSettings:
     catheter_type: CatheterType = "rotating"
     distortion_deg: tuple[float, float] = (1.0, 3.0)
     seam_deg: tuple[float, float] = (0.0, 2.0)
-    noise: tuple[float, float] = (0.0, 2.0)
+    noise_db: tuple[float, float] = (0.0, 2.0)
     wire_odds: float = 1.0
     blood_share: tuple[float, float] = (0.02, 0.10)
-    blood_density: tuple[float, float] = (0.5, 2.0)
-    beyond_eem_mm: float = 1.0
+    blood_fall_per_mm: tuple[float, float] = (25.0, 80.0)
+    oct_depth_mm: float = 1.0
     console: bool = True
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ def pullback_preset(level: ImageLevel, *, modality: Modality = "OCT") -> Pullbac
     """
     typical = PullbackImageSettings()
     if modality == "IVUS":
-        typical = replace(typical, catheter_type="solid-state")
+        typical = replace(typical, catheter_type="solid-state", angles=256)
     if level == "typical":
         return typical
     if level == "easy":
@@ -86,7 +86,7 @@ def pullback_preset(level: ImageLevel, *, modality: Modality = "OCT") -> Pullbac
             typical,
             distortion_deg=(0.0, 0.0),
             seam_deg=(0.0, 0.0),
-            noise=(-3.0, -3.0),
+            noise_db=(-3.0, -3.0),
             blood_share=(0.0, 0.0),
             console=False,
         )
@@ -95,9 +95,9 @@ def pullback_preset(level: ImageLevel, *, modality: Modality = "OCT") -> Pullbac
             typical,
             distortion_deg=(2.0, 5.0),
             seam_deg=(0.0, 4.0),
-            noise=(2.0, 5.0),
+            noise_db=(2.0, 5.0),
             blood_share=(0.1, 0.3),
-            blood_density=(1.0, 4.0),
+            blood_fall_per_mm=(50.0, 150.0),
         )
     msg = f"level must be easy, typical or hard, got {level!r}"
     raise ValueError(msg)

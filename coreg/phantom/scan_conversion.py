@@ -66,7 +66,7 @@ def scan_grid(size: int, *, field_of_view_mm: float, angles: int, step_mm: float
     x, y = np.meshgrid(ticks, ticks)
     radius = np.hypot(x, y)
     inside = radius <= field_of_view_mm
-    columns = depth_count(field_of_view_mm, step_mm)
+    columns = len(depths_mm(field_of_view_mm, step_mm))
     line = (np.arctan2(y, x)[inside] % (2.0 * np.pi)) * (angles / (2.0 * np.pi))
     depth = radius[inside] / step_mm
     low = np.minimum(line.astype(np.int64), angles - 1)
@@ -83,6 +83,7 @@ def scan_grid(size: int, *, field_of_view_mm: float, angles: int, step_mm: float
     )
 
 
-def depth_count(field_of_view_mm: float, step_mm: float) -> int:
-    """How many samples a line has, from the catheter's centre to past the field of view."""
-    return int(np.ceil(field_of_view_mm / step_mm)) + 2
+def depths_mm(field_of_view_mm: float, step_mm: float) -> Float32Array:
+    """Distances (R,) of a line's samples, from the catheter's centre to past the field of view."""
+    count = int(np.ceil(field_of_view_mm / step_mm)) + 2
+    return (step_mm * np.arange(count)).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,12 @@ class Sight:
         return np.linspace(0.0, reach, round(reach / STEP_MM) + 1)
 
 
+def swollen(section: Section, factor: float) -> Section:
+    """Scale a section about the catheter, as the pulse does; its samples reach as much farther."""
+    distances = ("wall_mm", "lumen_mm", "eem_mm", "calcium_inner_mm", "calcium_outer_mm", "field_of_view_mm")
+    return replace(section, **{name: factor * getattr(section, name) for name in distances})
+
+
 def section_at(lumen: Lumen, wall: LayeredWall, sight: Sight) -> Section:
     """Follow a frame's lines of sight through the lumen and its wall."""
     wall_mm, lumen_mm, hits = _exits(lumen, sight)
@@ -165,13 +171,11 @@ def _layers(
         return rho - _table(lumen, table, s.ravel(), angle.ravel()).reshape(rho.shape)
 
     eem = np.clip(_crossing(r, height(wall.eem_mm)), wall_mm, r[-1])
-    above, below = height(wall.calcium_inner_mm), -height(wall.calcium_outer_mm)
-    within = np.minimum(above, below)
-    hard = within.max(axis=1) > 0.0
-    first = np.where(hard, _crossing(r, within), np.inf)
-    beyond = (r[None] > first[:, None]) & (within <= 0.0)
-    last = np.where(hard, _crossing(r, np.where(beyond, 1.0, -1.0)), np.inf)
-    return eem, np.maximum(first, wall_mm), last
+    above, below = height(wall.calcium_inner_mm), height(wall.calcium_outer_mm)
+    hard = ((above > 0.0) & (below < 0.0)).any(axis=1)
+    first = np.where(hard, np.maximum(_crossing(r, above), wall_mm), np.inf)
+    last = np.where(hard, _crossing(r, below), np.inf)
+    return eem, first, last
 
 
 def _crossing(r: FloatArray, level: FloatArray) -> FloatArray:

@@ -44,9 +44,17 @@ class Stent:
 
     def struts(self, arc_length_mm: FloatArray, angle_rad: FloatArray, cylinder: FloatArray) -> FloatArray:
         """Level (M,) of the struts within that sheet."""
-        turn = (CROWNS * angle_rad / (2.0 * np.pi)) % 1.0
-        ring = (arc_length_mm + ZIGZAG_MM * np.abs(4.0 * turn - 2.0)) % PITCH_MM - 0.5 * PITCH_MM
+        ring = self.ring_mm(arc_length_mm, angle_rad)
         return np.maximum(cylinder, 0.75 * np.abs(ring) - 0.5 * STRUT_MM)
+
+    def ring_mm(self, arc_length_mm: FloatArray, angle_rad: FloatArray) -> FloatArray:
+        """How far (M,) points on the cylinder lie past the nearest ring of struts, along the vessel."""
+        turn = (CROWNS * angle_rad / (2.0 * np.pi)) % 1.0
+        return (arc_length_mm + ZIGZAG_MM * np.abs(4.0 * turn - 2.0)) % PITCH_MM - 0.5 * PITCH_MM
+
+    def covers(self, arc_length_mm: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which arc lengths (M,) it reaches over."""
+        return (arc_length_mm >= self.first_mm) & (arc_length_mm <= self.last_mm)
 
 
 def draw_stent(seed: int, lumen: Lumen, wall: VesselWall, settings: CctaSettings) -> Stent | None:

@@ -1,24 +1,27 @@
-"""The samples along a frame's lines of sight, and what lies at them."""
+"""One frame of a pullback, before it is painted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from coreg.phantom.guide_wire import GuideWire
 from coreg.phantom.sections import Section
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
+Before = Literal["", "guide", "aorta"]
 BRANCH_WALL_MM = 0.22
 PAST_WALL_MM = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class Samples:
     """A section on samples (A, R) along its lines.
 
     Attributes
@@ -39,7 +42,38 @@ class Lines:
     inside: BoolArray
 
 
-def lines_of(section: Section, depth_mm: Float32Array) -> Lines:
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """What there is to see in one frame.
+
+    Attributes
+    ----------
+    section : Section
+        What the lines of sight meet.
+    samples : Samples
+        The same at the depths that are painted.
+    angle_rad : (A,) array
+        Their true angles.
+    wire : GuideWire or None
+        Beside the catheter.
+    struts : (A,) bool array
+        Lines that meet a strut of a stent on the wall.
+    blood_fall : (A, R) array or None
+        Light that residual blood takes per mm, in grey values (OCT); None where there is no blood.
+    before : str
+        ``guide`` or ``aorta`` where the catheter has left the vessel; else empty.
+    """
+
+    section: Section
+    samples: Samples
+    angle_rad: FloatArray
+    wire: GuideWire | None
+    struts: BoolArray
+    blood_fall: Float32Array | None
+    before: Before
+
+
+def sampled(section: Section, depth_mm: Float32Array) -> Samples:
     """Sample a section at depths (R,)."""
     lumen, wall = column(section.lumen_mm), column(section.wall_mm)
     behind = depth_mm - lumen
@@ -47,7 +81,7 @@ def lines_of(section: Section, depth_mm: Float32Array) -> Lines:
     membrane = np.where(lumen > wall + PAST_WALL_MM, lumen + BRANCH_WALL_MM, column(section.eem_mm))
     if section.branch_level_mm is not None:
         inside |= along(section.branch_level_mm, section, depth_mm) < 0.0
-    return Lines(depth_mm, behind, membrane.astype(np.float32), inside)
+    return Samples(depth_mm, behind, membrane.astype(np.float32), inside)
 
 
 def along(values: FloatArray, section: Section, depth_mm: Float32Array) -> Float32Array:
@@ -55,9 +89,10 @@ def along(values: FloatArray, section: Section, depth_mm: Float32Array) -> Float
     count = values.shape[1]
     place = np.clip(depth_mm / section.field_of_view_mm * (count - 1.0), 0.0, count - 1.0)
     low = np.minimum(place.astype(np.int64), count - 2)
+    share = (place - low).astype(np.float32)
     weights = np.zeros((count, len(depth_mm)), dtype=np.float32)
-    weights[low, np.arange(len(depth_mm))] = 1.0 - (place - low)
-    weights[low + 1, np.arange(len(depth_mm))] = place - low
+    weights[low, np.arange(len(depth_mm))] = 1.0 - share
+    weights[low + 1, np.arange(len(depth_mm))] = share
     return values.astype(np.float32) @ weights
 
 
