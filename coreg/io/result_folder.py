@@ -14,7 +14,7 @@ from coreg.io.files import unusable
 from coreg.io.json_fields import case_id_of
 
 # Either says whose result a folder holds.
-OWNER_FILES = ("registration.json", "segmentation.json")
+OWNER_FILES = ("registration.json", "segmentation.json", "pullback_segmentation.json")
 REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

@@ -1,0 +1,334 @@
+"""What the segmentation of a pullback leaves behind, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.io.contour_formats import write_contours
+from coreg.io.files import read_text, unusable, write_text
+from coreg.io.holorama_csv import write_holorama
+from coreg.io.json_fields import USE, Fields, parsed_json, plain_json
+from coreg.io.label_stack import write_label_stack
+from coreg.io.landmark_files import read_pullback_side_branches, write_pullback_side_branches
+from coreg.io.tables import Cell, Table, read_table, write_table
+from coreg.io.volumes import read_volume, write_volume
+from coreg.pullback import Pullback
+from coreg.pullback_images import PullbackImages
+from coreg.pullback_vessel import CalciumArc, Gating, PullbackVessel
+from coreg.radial_raster import RadialRaster, radial_raster
+from coreg.vessel_contours import vessel_contours
+from coreg.volume import Volume
+
+FloatArray = npt.NDArray[np.float64]
+
+FILE_NAME = "pullback_segmentation.json"
+SCHEMA_VERSION = 1
+LUMEN, EEM = "pullback_lumen.nii.gz", "pullback_eem.nii.gz"
+SECTIONS, CONTOURS = "pullback_sections.nii.gz", "contours.csv"
+SIDE_BRANCHES, CALCIUM = "pullback_side_branches.csv", "pullback_calcium.csv"
+QUALITY, GATING = "frame_quality.csv", "gating.csv"
+HOLORAMA = {"lumen": "holorama_lumen.csv", "eem": "holorama_eem.csv"}
+# Pixels of labels where there is no image.
+_PIXEL_MM = 0.05
+# A tenth of a micrometre; more digits would double the largest files.
+_DIGITS = 4
+_TABLES = ("lumen_mm", "wall_mm", "state", "eem_mm", "eem_seen")
+_CALCIUM_COLUMNS = ("id", "first_frame", "last_frame", "angle_deg", "extent_deg")
+_PHASES: tuple[Literal["diastole", "systole"], ...] = ("diastole", "systole")
+_PARTS = "files of one segmentation"
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """The pixels of the frames.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    catheter_px : (2,) array
+        Its column and row.
+    pixel_mm : (2,) array
+        Between columns, between rows.
+    """
+
+    shape: tuple[int, int]
+    catheter_px: FloatArray
+    pixel_mm: FloatArray
+
+    @property
+    def catheter_mm(self) -> FloatArray:
+        """The catheter from the image's lower left corner, y up: HolOrama's coordinates."""
+        column, row = self.catheter_px
+        from_corner = np.array([column + 0.5, self.shape[0] - (row + 0.5)])
+        return from_corner * self.pixel_mm
+
+
+def write_pullback_segmentation(
+    folder: Path,
+    vessel: PullbackVessel,
+    pullback: Pullback,
+    images: PullbackImages | None,
+    *,
+    case_id: str,
+    made: Mapping[str, Any],
+) -> None:
+    """Write all files of a segmented pullback into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist.
+    vessel : PullbackVessel
+        What was found.
+    pullback : Pullback
+        Its frames, with their positions.
+    images : PullbackImages or None
+        What it was found in; the labels have their grid, else pixels of 0.05 mm about the catheter.
+    case_id : str
+        Whose result it is.
+    made : mapping
+        How it was made: versions, hashes of inputs.
+
+    Raises
+    ------
+    ValueError
+        If the pullback or the images have other frames than the vessel.
+    """
+    count = len(vessel)
+    if sorted(pullback.frame.tolist()) != list(range(count)) or (images is not None and len(images) != count):
+        found = f"{len(pullback)} in the pullback, {'no' if images is None else len(images)} images"
+        msg = f"a vessel of {count} frames needs frames 0 to {count - 1}, got {found}"
+        raise ValueError(msg)
+    grid = _grid_of(vessel, images)
+    _write_labels(folder, vessel, grid, _spacing_mm(pullback))
+    contours = vessel_contours(vessel)
+    write_contours(folder / CONTOURS, _rounded(contours))
+    _write_holorama(folder, vessel, pullback, grid, contours)
+    names = _table_names(vessel)
+    write_volume(folder / SECTIONS, _sections(vessel, names))
+    write_pullback_side_branches(folder / SIDE_BRANCHES, vessel.side_branches)
+    write_table(folder / CALCIUM, _CALCIUM_COLUMNS, _calcium_rows(vessel.calcium))
+    quality = zip(range(count), vessel.quality.tolist(), vessel.reason, strict=True)
+    write_table(folder / QUALITY, ["frame", "quality", "reason"], quality)
+    if vessel.gating is not None:
+        write_table(folder / GATING, ["frame", "signal", "gated"], _gating_rows(vessel.gating))
+    content = _summary(vessel, images, grid, names)
+    content |= {"case_id": case_id, "provenance": made}
+    text = json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False)
+    write_text(folder / FILE_NAME, text + "\n")
+
+
+def read_pullback_segmentation(folder: Path) -> PullbackVessel:
+    """Read back what `write_pullback_segmentation` wrote, to 0.1 micrometres.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or broken, or they do not belong together.
+    """
+    path = folder / FILE_NAME
+    fields = Fields(path, "", parsed_json(path))
+    if fields.value("schema_version") != SCHEMA_VERSION:
+        found = repr(fields.value("schema_version"))
+        raise unusable(path, "schema_version", found=found, expected=str(SCHEMA_VERSION))
+    names = fields.texts("tables")
+    if names not in (_TABLES, _TABLES[:3], _TABLES[:4]):
+        found = ", ".join(names)
+        raise unusable(
+            path, "tables", found=found, expected=f"the first three or more of {', '.join(_TABLES)}"
+        )
+    tables = _read_sections(folder / SECTIONS, names)
+    count = len(tables["lumen_mm"])
+    quality = _of_all_frames(read_table(folder / QUALITY, required=("frame", "quality", "reason")), count)
+    branches = folder / SIDE_BRANCHES
+    try:
+        return PullbackVessel(
+            lumen_mm=tables["lumen_mm"],
+            wall_mm=tables["wall_mm"],
+            eem_mm=tables.get("eem_mm"),
+            state=tables["state"].astype(np.uint8),
+            eem_seen=tables["eem_seen"].astype(bool) if "eem_seen" in tables else None,
+            quality=quality.numbers("quality", required=True),
+            reason=tuple(each or "" for each in quality.texts("reason")),
+            field_of_view_mm=fields.number("field_of_view_mm"),
+            side_branches=read_pullback_side_branches(branches) if _has_rows(branches) else (),
+            calcium=_read_calcium(folder / CALCIUM),
+            gating=_read_gating(folder / GATING, fields, count),
+            notes=fields.texts("notes"),
+        )
+    except ValueError as error:
+        raise unusable(folder, "", found=str(error), expected=_PARTS) from error
+
+
+def _grid_of(vessel: PullbackVessel, images: PullbackImages | None) -> _Grid:
+    if images is not None:
+        _, rows, columns = images.pixels.shape
+        return _Grid((rows, columns), images.catheter_px, images.pixel_spacing_mm)
+    half = int(np.ceil(vessel.field_of_view_mm / _PIXEL_MM))
+    return _Grid((2 * half + 1, 2 * half + 1), np.full(2, float(half)), np.full(2, _PIXEL_MM))
+
+
+def _spacing_mm(pullback: Pullback) -> float:
+    """Median distance between frames; where most of them share a place, the mean; of one frame 1 mm."""
+    return pullback.frame_spacing_mm or pullback.length_mm / max(len(pullback) - 1, 1) or 1.0
+
+
+def _write_labels(folder: Path, vessel: PullbackVessel, grid: _Grid, spacing_mm: float) -> None:
+    raster = radial_raster(
+        grid.shape,
+        catheter_px=grid.catheter_px,
+        pixel_spacing_mm=grid.pixel_mm,
+        rays=vessel.lumen_mm.shape[1],
+    )
+    spacing = (spacing_mm, float(grid.pixel_mm[1]), float(grid.pixel_mm[0]))
+    for name, table in ((LUMEN, vessel.lumen_mm), (EEM, vessel.eem_mm)):
+        if table is not None:
+            shape = (len(vessel), *grid.shape)
+            write_label_stack(folder / name, _labels(raster, table), shape=shape, spacing_mm=spacing)
+
+
+def _labels(raster: RadialRaster, distance_mm: FloatArray) -> Iterator[npt.NDArray[np.uint8]]:
+    for each in distance_mm:
+        yield raster.inside(each)
+
+
+def _rounded(contours: Mapping[str, Mapping[int, FloatArray]]) -> dict[str, dict[int, FloatArray]]:
+    return {
+        kind: {frame: points.round(_DIGITS) for frame, points in of_kind.items()}
+        for kind, of_kind in contours.items()
+    }
+
+
+def _write_holorama(
+    folder: Path,
+    vessel: PullbackVessel,
+    pullback: Pullback,
+    grid: _Grid,
+    contours: Mapping[str, Mapping[int, FloatArray]],
+) -> None:
+    """Write what other tools take: the gated frames, else all that are to be trusted."""
+    frames = np.flatnonzero(~vessel.marked) if vessel.gating is None else vessel.gating.frame
+    if not len(frames):
+        return
+    position = dict(zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True))
+    first = position[int(frames[0])]
+    z_mm = {int(frame): round(position[int(frame)] - first, 9) for frame in frames}
+    for kind, name in HOLORAMA.items():
+        if kind in contours:
+            chosen = {frame: contours[kind][frame] for frame in z_mm}
+            write_holorama(folder / name, chosen, catheter_mm=grid.catheter_mm, z_mm=z_mm)
+
+
+def _table_names(vessel: PullbackVessel) -> tuple[str, ...]:
+    return tuple(name for name in _TABLES if getattr(vessel, name) is not None)
+
+
+def _sections(vessel: PullbackVessel, names: Sequence[str]) -> Volume:
+    """Tables of distances and states as an image (tables, frames, angles)."""
+    tables = [np.asarray(getattr(vessel, name), dtype=np.float64).round(_DIGITS) for name in names]
+    return Volume(np.array(tables, dtype=np.float32), np.eye(4))
+
+
+def _calcium_rows(arcs: Sequence[CalciumArc]) -> Iterator[Sequence[Cell]]:
+    for each in arcs:
+        angles = (_degrees(each.angle_rad), float(np.rad2deg(each.extent_rad)))
+        yield [each.id, each.first_frame, each.last_frame, *angles]
+
+
+def _degrees(angle_rad: float) -> float:
+    return 180.0 - (180.0 - float(np.rad2deg(angle_rad))) % 360.0
+
+
+def _gating_rows(gating: Gating) -> Iterator[Sequence[Cell]]:
+    gated = set(gating.frame.tolist())
+    for frame, value in enumerate(gating.signal.tolist()):
+        yield [frame, value, frame in gated]
+
+
+def _summary(
+    vessel: PullbackVessel, images: PullbackImages | None, grid: _Grid, names: Sequence[str]
+) -> dict[str, Any]:
+    gating = vessel.gating
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "use": USE,
+        "frames": len(vessel),
+        "marked_share": float(vessel.marked.mean()),
+        "field_of_view_mm": vessel.field_of_view_mm,
+        "pixel_spacing_mm": grid.pixel_mm,
+        "catheter_px": grid.catheter_px,
+        "holorama_catheter_mm": grid.catheter_mm,
+        "tables": list(names),
+        "side_branches": len(vessel.side_branches),
+        "calcium": len(vessel.calcium),
+        "gating": None
+        if gating is None
+        else {
+            "frames": len(gating.frame),
+            "beat_frames": gating.beat_frames,
+            "phase": gating.phase,
+            "probability": gating.probability,
+        },
+        "notes": vessel.notes,
+        "image_notes": () if images is None else images.notes,
+        "sources": {} if images is None else dict(images.sources),
+    }
+
+
+def _read_sections(path: Path, names: Sequence[str]) -> dict[str, FloatArray]:
+    values = read_volume(path).values.astype(np.float64)
+    if len(values) != len(names):
+        raise unusable(
+            path, "size", found=f"{len(values)} tables", expected=f"{len(names)}: {', '.join(names)}"
+        )
+    return {name: table.round(_DIGITS) for name, table in zip(names, values, strict=True)}
+
+
+def _of_all_frames(table: Table, count: int) -> Table:
+    """Return the table if it has a row for each frame, in order."""
+    frames = table.whole_numbers("frame")
+    if frames.tolist() != list(range(count)):
+        found = f"{len(frames)} rows from frame {frames.min()} to {frames.max()}"
+        raise unusable(
+            table.path, "frame", found=found, expected=f"frames 0 to {count - 1}, as in {SECTIONS}"
+        )
+    return table
+
+
+def _read_calcium(path: Path) -> tuple[CalciumArc, ...]:
+    if not _has_rows(path):
+        return ()
+    table = read_table(path, required=_CALCIUM_COLUMNS)
+    first, last = table.whole_numbers("first_frame"), table.whole_numbers("last_frame")
+    angle, extent = (np.deg2rad(table.numbers(name, required=True)) for name in ("angle_deg", "extent_deg"))
+    return tuple(
+        CalciumArc(name, int(first[row]), int(last[row]), float(angle[row]), float(extent[row]))
+        for row, name in enumerate(table.columns["id"])
+    )
+
+
+def _read_gating(path: Path, fields: Fields, count: int) -> Gating | None:
+    if fields.value("gating") is None:
+        return None
+    facts = fields.inner("gating")
+    phase = next((each for each in _PHASES if each == facts.value("phase")), None)
+    if phase is None:
+        found = repr(facts.value("phase"))
+        raise unusable(path.parent / FILE_NAME, "gating.phase", found=found, expected=" or ".join(_PHASES))
+    table = _of_all_frames(read_table(path, required=("frame", "signal", "gated")), count)
+    gated = np.flatnonzero(table.whole_numbers("gated"))
+    signal = table.numbers("signal", required=True)
+    return Gating(gated, facts.number("beat_frames"), phase, facts.number("probability"), signal)
+
+
+def _has_rows(path: Path) -> bool:
+    """Tell whether a table has more than a header; a vessel may have no side branch."""
+    return read_text(path).strip().count("\n") > 0
