@@ -2,6 +2,7 @@
 
 from coreg.report.html import Part
 from coreg.report.page import report_html, write_report
+from coreg.report.pullback import pullback_html, pullback_parts, write_pullback_report
 from coreg.report.segmentation import (
     segmentation_html,
     segmentation_parts,
@@ -12,10 +13,13 @@ from coreg.report.segmentation import (
 
 __all__ = [
     "Part",
+    "pullback_html",
+    "pullback_parts",
     "report_html",
     "segmentation_html",
     "segmentation_parts",
     "tree_html",
+    "write_pullback_report",
     "write_report",
     "write_segmentation_report",
     "write_tree_report",

@@ -119,3 +119,43 @@ TREE_LINES = """
 Every line runs from the ostium to one end. To segment one of the vessels, write its end into the case as
 ccta.distal. Short or thin branches may be missing.
 """
+
+FRAMES = """
+Frames from the best to the worst, with side branches and one of each doubt (yellow frame), as seen on the
+console. The blue outline should follow the border of the lumen; where it is dashed, the border is not seen
+(guide wire, shadow, blood) and bridged. Green: the mouth of a side branch, as far as it is seen. The light
+blue outline, where there is one, is the external elastic membrane. Areas are those of the lumen with the
+mouths closed.
+"""
+
+FRAMES_OUTLINED = """
+The contours of the case on its images, where it has any, as seen on the console.
+"""
+
+CUTS = """
+Lengthwise cuts through the catheter at two angles, as in the stored image (0° to the right, 90° down), first
+without and then with what was found. Lines should run along the wall without jumps; a sawtooth in the image
+itself is the heartbeat. Shaded: the lumen is not to be trusted there, for the reasons below.
+"""
+
+RUN_PROFILE = """
+A lumen that jumps from one frame to the next is suspicious, above all where the quality falls. A plaque
+burden is the share of the area inside the membrane that is not lumen; there is none where most of the
+membrane is hidden. The strip at the bottom tells why frames are marked.
+"""
+
+UNROLLED = """
+How the lumen is known by angle and place. The guide wire is a grey band that wanders slowly. Side branches
+are green spots of several frames; many small ones are shadows. Angles as in the stored image, about the
+catheter.
+"""
+
+HEARTBEAT = """
+The pullback ran through the heartbeat. One frame of each beat, all in the same phase, takes part in the
+registration and in the mean numbers; dots should sit at the same place of every beat. Which phase it is can
+only be guessed without an ECG: the probability says how well.
+"""
+
+RUN_FACTS = """
+Where the scale of the images comes from. Areas follow the square of the pixel size, lengths the positions.
+"""

@@ -55,7 +55,8 @@ class Mark(NamedTuple):
     found: tuple[float, float]
 
 
-def _doubt(axes: Axes, frames: Frames) -> None:
+def shade_doubt(axes: Axes, frames: Frames) -> None:
+    """Shade the frames that are not reliable."""
     for start, stop in spans(~frames.reliable, frames.position_mm):
         axes.axvspan(start, stop, color=DOUBT, alpha=0.16, linewidth=0)
 
@@ -79,7 +80,7 @@ def lengthwise(
     for column, (title, colour, ccta) in enumerate(sides):
         area, *cuts = axes[:, column]
         for each in axes[:, column]:
-            _doubt(each, frames)
+            shade_doubt(each, frames)
             _marks(each, marks)
         area.plot(frames.position_mm, pullback.area_mm2, color=PULLBACK, label="pullback lumen")
         area.plot(frames.position_mm, ccta.area_mm2, color=colour, label="CCTA lumen in the frame's plane")
@@ -181,7 +182,7 @@ def motion(
     )
     position = frames.position_mm
     for each in axes.values():
-        _doubt(each, frames)
+        shade_doubt(each, frames)
     axes["arc"].plot(position, rigid_arc_length_mm, color=BEFORE, label="rigid")
     axes["arc"].plot(position, arc_length_mm, color=AFTER, label="final")
     axes["arc"].set(title="Where each frame lies", ylabel="arc length (mm)")
@@ -234,7 +235,7 @@ def confidence(frames: Frames, residual_mm: FloatArray, excluded: BoolArray) -> 
     figure = Figure(figsize=(WIDTH_IN, 3.4))
     spaced(figure)
     axes = figure.subplots()
-    _doubt(axes, frames)
+    shade_doubt(axes, frames)
     top = max(0.3, float(np.nanmax(residual_mm, initial=0.0)) * 1.1)
     axes.plot(frames.position_mm, residual_mm, color=PULLBACK, marker="." if len(residual_mm) < 60 else "")
     if excluded.any():
@@ -262,7 +263,7 @@ def true_errors(frames: Frames, error_mm: FloatArray, error_deg: FloatArray) -> 
     for each, values, label in zip(
         axes, (error_mm, error_deg), ("along the vessel (mm)", "rotation (degrees)"), strict=True
     ):
-        _doubt(each, frames)
+        shade_doubt(each, frames)
         each.axhline(0.0, color="black", linewidth=0.8)
         each.plot(frames.position_mm, values, color=AFTER)
         each.set_ylabel(label)

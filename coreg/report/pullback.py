@@ -1,0 +1,261 @@
+"""The page that a person looks at after a pullback was segmented, and its parts for other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coreg.case import PullbackCase
+from coreg.pullback_measures import measures_of
+from coreg.pullback_vessel import Gating, PullbackVessel
+from coreg.report import captions
+from coreg.report.figures_frames import frame_gallery
+from coreg.report.figures_run import cuts, heartbeat, profiles, unrolled
+from coreg.report.html import Head, Part, case_facts, rendered
+from coreg.report.pullback_views import SegmentedRun, picked_frames
+from coreg.report.style import look, png_uri
+from coreg.report.tables import DASH, Card, Table, flat_table, number
+
+MOST_MARKED = 0.1
+MEANINGS = {
+    "segmented": "Little of the lumen is marked; look whether the outlines follow it.",
+    "review": "Much of the lumen is not to be trusted; look at it before it is used.",
+    "measured": "The contours of the case were measured as they are.",
+}
+_FACTS = {
+    "pixel_spacing_mm": "pixel size (mm)",
+    "catheter_px": "catheter (column, row)",
+    "modality": "modality",
+    "field_of_view_mm": "field of view (mm from the catheter)",
+    "catheter_type": "catheter",
+    "frame_rate_hz": "frames per second",
+    "position_mm": "positions",
+}
+
+
+def write_pullback_report(
+    path: Path, case: PullbackCase, vessel: PullbackVessel, made: Mapping[str, Any], *, outlined: bool
+) -> None:
+    """Write ``report.html``; see ``pullback_html``."""
+    path.write_text(pullback_html(case, vessel, made, outlined=outlined), encoding="utf-8")
+
+
+def pullback_html(
+    case: PullbackCase, vessel: PullbackVessel, made: Mapping[str, Any], *, outlined: bool = False
+) -> str:
+    """Make one self-contained HTML page of a segmented pullback.
+
+    Parameters
+    ----------
+    case : PullbackCase
+        What was segmented, with the position of every frame.
+    vessel : PullbackVessel
+        The result.
+    made : mapping
+        How it was made.
+    outlined : bool
+        Whether the contours are those of the case.
+    """
+    verdict = "review" if vessel.marked.mean() > MOST_MARKED else "segmented"
+    verdict = "measured" if outlined else verdict
+    pullback = case.pullback
+    facts = [
+        *case_facts(case.patient, case.vessel),
+        *([pullback.modality] if pullback.modality else []),
+        f"{len(vessel)} frames over {pullback.length_mm:.1f} mm",
+        "from the contours of the case" if outlined else "from the images",
+    ]
+    making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
+    head = Head(case.id, facts, verdict, MEANINGS[verdict], vessel.notes)
+    parts = pullback_parts(case, vessel, outlined=outlined)
+    return rendered(head, _cards(case, vessel, outlined=outlined), [*parts, making])
+
+
+def pullback_parts(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool = False) -> list[Part]:
+    """Make the sections of a page that show a segmented pullback."""
+    run = SegmentedRun(case.pullback, vessel, case.images)
+    with look():
+        frames = png_uri(frame_gallery(run, picked_frames(run)))
+        lengthwise, along, map_ = (png_uri(each(run)) for each in (cuts, profiles, unrolled))
+    text = captions.FRAMES_OUTLINED if outlined else captions.FRAMES
+    return [
+        Part("frames", "Pullback: frames", text, [frames]),
+        Part("cuts", "Pullback: lengthwise cuts", captions.CUTS, [lengthwise], [_marked_table(vessel)]),
+        Part("run", "Pullback: along the vessel", captions.RUN_PROFILE, [along]),
+        Part(
+            "unrolled",
+            "Pullback: unrolled",
+            captions.UNROLLED,
+            [map_],
+            [_branch_table(run), _calcium_table(run)],
+        ),
+        *_heart_part(run),
+        *_fact_part(case, vessel),
+    ]
+
+
+def _heart_part(run: SegmentedRun) -> list[Part]:
+    gating = run.vessel.gating
+    if gating is None:
+        return []
+    with look():
+        figure = png_uri(heartbeat(run))
+    table = _gating_table(gating)
+    return [Part("heartbeat", "Pullback: heartbeat", captions.HEARTBEAT, [figure], [table])]
+
+
+def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> list[Card]:
+    found = measures_of(vessel)
+    gated = "" if vessel.gating is None else f", {len(vessel.gating.frame)} of them gated"
+    cards = [
+        Card("frames", str(len(vessel)), f"over {case.pullback.length_mm:.1f} mm{gated}"),
+        Card(
+            "mean lumen",
+            _unit(found.lumen_area_mm2, 2, " mm²"),
+            f"mean diameter {_unit(found.lumen_diameter_mm, 2, ' mm')}; mouths of branches closed",
+        ),
+        Card(
+            "smallest lumen",
+            _unit(found.smallest_area_mm2, 2, " mm²"),
+            "no frame to be trusted" if found.smallest_frame is None else f"in frame {found.smallest_frame}",
+        ),
+    ]
+    if vessel.eem_mm is not None:
+        cards.append(
+            Card(
+                "plaque burden",
+                _percent(found.plaque_burden),
+                f"mean; membrane {_unit(found.eem_area_mm2, 1, ' mm²')}; largest "
+                f"{_percent(found.largest_burden)} in frame {_text(found.largest_burden_frame)}",
+            )
+        )
+    cards += [
+        Card("marked", f"{vessel.marked.mean():.0%}", f"{int(vessel.marked.sum())} of {len(vessel)} frames"),
+        Card("side branches", str(len(vessel.side_branches)), _probable(vessel)),
+        _calcium_card(vessel, outlined=outlined),
+    ]
+    if vessel.gating is not None:
+        cards.append(_heart_card(case, vessel.gating))
+    return cards
+
+
+def _heart_card(case: PullbackCase, gating: Gating) -> Card:
+    rate = None if case.images is None else case.images.frame_rate_hz
+    value = f"{gating.beat_frames:.1f} frames"
+    if rate is not None:
+        value = f"{60.0 * rate / gating.beat_frames:.0f} / min"
+    return Card("heartbeat", value, f"{gating.phase} with a probability of {gating.probability:.0%}")
+
+
+def _probable(vessel: PullbackVessel) -> str:
+    likely = sum(each.probability >= 0.5 for each in vessel.side_branches)
+    return f"{likely} of them probable" if vessel.side_branches else "none seen"
+
+
+def _calcium_card(vessel: PullbackVessel, *, outlined: bool) -> Card:
+    if outlined:
+        return Card("calcium", "not known", "contours of the lumen do not show it")
+    widest = max((np.degrees(each.extent_rad) for each in vessel.calcium), default=0.0)
+    note = f"up to {widest:.0f}° wide" if vessel.calcium else "none seen"
+    return Card("calcium", _counted(len(vessel.calcium), "arc"), note)
+
+
+def _unit(value: float | None, digits: int, unit: str) -> str:
+    return DASH if value is None else number(value, digits) + unit
+
+
+def _percent(share: float | None) -> str:
+    return DASH if share is None else f"{share:.0%}"
+
+
+def _text(value: int | None) -> str:
+    return DASH if value is None else str(value)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _marked_table(vessel: PullbackVessel) -> Table:
+    rows = [
+        [f"{first} to {last}" if last > first else str(first), str(last - first + 1), reason]
+        for first, last, reason in vessel.marked_stretches
+    ]
+    return Table(("not to be trusted (frames)", "how many", "why"), rows, words=(0, 2))
+
+
+def _branch_table(run: SegmentedRun) -> Table:
+    rows = [
+        [
+            each.id,
+            DASH if each.frame is None else number(each.frame, 1),
+            _range(each.first_frame, each.last_frame),
+            DASH if each.frame is None else number(run.position_at(each.frame), 1),
+            DASH if each.angle_rad is None else number(_degrees(each.angle_rad), 0),
+            number(each.probability),
+        ]
+        for each in run.vessel.side_branches
+    ]
+    header = ("side branch", "frame", "seen in frames", "withdrawn (mm)", "angle (degrees)", "probability")
+    return Table(header, rows)
+
+
+def _calcium_table(run: SegmentedRun) -> Table:
+    rows = [
+        [
+            each.id,
+            f"{each.first_frame} to {each.last_frame}",
+            number(abs(run.position_at(each.last_frame) - run.position_at(each.first_frame)), 1),
+            number(_degrees(each.angle_rad), 0),
+            number(float(np.degrees(each.extent_rad)), 0),
+        ]
+        for each in run.vessel.calcium
+    ]
+    return Table(("calcium", "frames", "length (mm)", "angle (degrees)", "largest extent (degrees)"), rows)
+
+
+def _gating_table(gating: Gating) -> Table:
+    row = [
+        str(len(gating.frame)),
+        number(gating.beat_frames, 1),
+        gating.phase,
+        number(gating.probability),
+    ]
+    return Table(("gated frames", "frames per beat", "phase", "its probability"), [row], words=(2,))
+
+
+def _range(first: float | None, last: float | None) -> str:
+    return DASH if first is None or last is None else f"{first:.0f} to {last:.0f}"
+
+
+def _degrees(angle_rad: float) -> float:
+    """Degrees in (-180, 180]."""
+    return 180.0 - (180.0 - float(np.degrees(angle_rad))) % 360.0
+
+
+def _fact_part(case: PullbackCase, vessel: PullbackVessel) -> list[Part]:
+    images = case.images
+    if images is None:
+        return []
+    values = {
+        "pixel_spacing_mm": " x ".join(f"{each:.5g}" for each in images.pixel_spacing_mm),
+        "catheter_px": ", ".join(f"{each:.1f}" for each in images.catheter_px),
+        "modality": images.modality,
+        "field_of_view_mm": f"{images.field_of_view_mm:.2f}",
+        "catheter_type": images.catheter_type,
+        "frame_rate_hz": DASH if images.frame_rate_hz is None else f"{images.frame_rate_hz:.4g}",
+        "position_mm": f"{case.pullback.frame_spacing_mm:.4g} mm between frames, {case.pullback.acquisition}",
+    }
+    rows = [
+        [_FACTS.get(name, name), values.get(name, DASH), source] for name, source in images.sources.items()
+    ]
+    notes = [[each] for each in _unique([*images.notes, *vessel.notes])]
+    tables = [Table(("fact", "value", "from"), rows, words=(0, 1, 2)), Table(("note",), notes)]
+    return [Part("facts", "Pullback: what is known of the images", captions.RUN_FACTS, (), tables)]
+
+
+def _unique(texts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

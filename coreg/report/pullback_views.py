@@ -1,0 +1,164 @@
+"""A segmented pullback in the order of its positions, and cuts through its images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.landmarks import SideBranch
+from coreg.pullback import Pullback
+from coreg.pullback_images import PullbackImages
+from coreg.pullback_measures import measures_of
+from coreg.pullback_vessel import PullbackVessel
+from coreg.report.figures_along import Frames
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+PictureArray = npt.NDArray[np.float32]
+
+MOST_COLUMNS = 1200
+MOST_PIXELS = 240
+MOST_BRANCHES = 5
+MOST_DOUBTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedRun:
+    """A pullback, what was found in it, and its images where there are any."""
+
+    pullback: Pullback
+    vessel: PullbackVessel
+    images: PullbackImages | None
+
+    @property
+    def frames(self) -> Frames:
+        """Frames with their positions, proximal to distal, reliable where they are not marked."""
+        return Frames(
+            self.pullback.frame, self.pullback.position_mm, ~self.vessel.marked[self.pullback.frame]
+        )
+
+    def position_at(self, frame: float) -> float:
+        """Position in mm at an acquisition index, between frames too."""
+        order = np.argsort(self.pullback.frame)
+        return float(np.interp(frame, self.pullback.frame[order], self.pullback.position_mm[order]))
+
+
+class Columns(NamedTuple):
+    """Equal steps along a pullback, proximal to distal: a frame for each, and where they begin and end."""
+
+    frame: IntArray
+    first_mm: float
+    last_mm: float
+
+
+class FramePick(NamedTuple):
+    """A frame to show, and why."""
+
+    frame: int
+    why: str
+
+
+def columns_of(run: SegmentedRun) -> Columns:
+    """Divide a pullback into equal steps, each with the nearest frame."""
+    position = run.pullback.position_mm
+    margin = 0.5 * run.pullback.frame_spacing_mm or 0.5
+    first, last = float(position[0]) + margin, float(position[-1]) - margin
+    count = MOST_COLUMNS
+    at = first - (first - last) * (np.arange(count) + 0.5) / count
+    row = np.clip(np.searchsorted(-position, -at), 1, max(1, len(position) - 1))
+    row = np.minimum(row, len(position) - 1)
+    nearer = np.abs(position[row - 1] - at) <= np.abs(position[row] - at)
+    return Columns(run.pullback.frame[np.where(nearer, row - 1, row)], first, last)
+
+
+def lengthwise_cut(
+    images: PullbackImages, frame: IntArray, angle_rad: float, *, reach_mm: float
+) -> PictureArray:
+    """Cut images lengthwise through the catheter, at an angle from +column towards +row.
+
+    Parameters
+    ----------
+    images : PullbackImages
+        Of all frames.
+    frame : (C,) int array
+        Acquisition index of each column.
+    angle_rad : float
+        Towards which the last row lies; the first lies opposite.
+    reach_mm : float
+        How far from the catheter.
+
+    Returns
+    -------
+    (rows, C) array
+        Grey values; NaN outside of the images.
+    """
+    across = np.linspace(-reach_mm, reach_mm, MOST_PIXELS)
+    x = images.catheter_px[0] + np.cos(angle_rad) * across / images.pixel_spacing_mm[0]
+    y = images.catheter_px[1] + np.sin(angle_rad) * across / images.pixel_spacing_mm[1]
+    rows, columns = images.pixels.shape[1:]
+    inside = (x >= 0.0) & (x <= columns - 1.0) & (y >= 0.0) & (y <= rows - 1.0)
+    j = np.clip(x.astype(np.int64), 0, max(0, columns - 2))
+    i = np.clip(y.astype(np.int64), 0, max(0, rows - 2))
+    u, v = np.clip(x - j, 0.0, 1.0), np.clip(y - i, 0.0, 1.0)
+    shown, column = np.unique(frame, return_inverse=True)
+    picture = np.zeros((len(shown), MOST_PIXELS), dtype=np.float32)
+    for below, right, share in (
+        (0, 0, (1.0 - u) * (1.0 - v)),
+        (0, 1, u * (1.0 - v)),
+        (1, 0, (1.0 - u) * v),
+        (1, 1, u * v),
+    ):
+        at = np.minimum(i + below, rows - 1), np.minimum(j + right, columns - 1)
+        picture += images.pixels[shown[:, None], at[0], at[1]] * share.astype(np.float32)
+    picture[:, ~inside] = np.nan
+    return picture[column].T
+
+
+def shown_reach_mm(vessel: PullbackVessel) -> float:
+    """How far from the catheter pictures must reach, so that nearly all outlines are in them."""
+    outline = vessel.wall_mm if vessel.eem_mm is None else vessel.eem_mm
+    return float(min(1.2 * np.percentile(outline, 99.5) + 0.3, vessel.field_of_view_mm))
+
+
+def named_branches(vessel: PullbackVessel) -> list[tuple[SideBranch, float, float]]:
+    """Side branches with a place: each with its frame and its angle in rad."""
+    return [
+        (each, each.frame, each.angle_rad)
+        for each in vessel.side_branches
+        if each.frame is not None and each.angle_rad is not None
+    ]
+
+
+def picked_frames(run: SegmentedRun) -> list[FramePick]:
+    """Choose frames from the best to the worst, with side branches, and of each doubt."""
+    vessel = run.vessel
+    known = np.sort(run.pullback.frame)
+    ranked = known[np.argsort(-vessel.quality[known], kind="stable")]
+    names = ("best", "better quarter", "median", "worse quarter", "worst")
+    places = np.rint(np.linspace(0, len(ranked) - 1, len(names))).astype(int)
+    picks = [FramePick(int(ranked[at]), name) for at, name in zip(places, names, strict=True)]
+    smallest = measures_of(vessel).smallest_frame
+    if smallest is not None:
+        picks.append(FramePick(smallest, "smallest lumen"))
+    likely = sorted(named_branches(vessel), key=lambda each: -each[0].probability)[:MOST_BRANCHES]
+    for branch, frame, _ in sorted(likely, key=lambda each: each[1]):
+        picks.append(FramePick(int(known[np.argmin(np.abs(known - frame))]), f"side branch {branch.id}"))
+    shown = {vessel.reason[pick.frame] for pick in picks}
+    picks += [pick for pick in _doubted(vessel) if vessel.reason[pick.frame] not in shown]
+    chosen: dict[int, str] = {}
+    for pick in picks:
+        chosen[pick.frame] = f"{chosen[pick.frame]}, {pick.why}" if pick.frame in chosen else pick.why
+    return [FramePick(frame, why) for frame, why in chosen.items()]
+
+
+def _doubted(vessel: PullbackVessel) -> list[FramePick]:
+    """Pick the middle of the longest stretch of each reason, the longest first."""
+    longest: dict[str, tuple[int, int]] = {}
+    for first, last, reason in vessel.marked_stretches:
+        if reason not in longest or last - first > longest[reason][1] - longest[reason][0]:
+            longest[reason] = (first, last)
+    ranges = sorted(longest.values(), key=lambda each: each[0] - each[1])[:MOST_DOUBTS]
+    return [FramePick((first + last) // 2, "marked") for first, last in ranges]
