@@ -28,6 +28,7 @@ CATHETER_MM = 0.45
 CELL_MM, SLAB_MM = 0.04, 0.15
 GREY_PER_DB, ADVENTITIA_GREY = 5.0, 190.0
 MEDIA_MM = 0.12
+PATCH_MM = 0.05
 FRONT_MM = 0.12
 SHADOW_DB_PER_MM = 120.0
 
@@ -42,8 +43,8 @@ class IvusLook:
         Of the samples along a line.
     tissue : (S, U, U) array
         Scatterers in the vessel's own coordinates: arc length, and place across.
-    coarse : (S, T) array
-        How bright tissue is over arc length and angle.
+    coarse : (S, T, D) array
+        How bright tissue is over arc length, angle round the vessel and depth.
     blood : (A, 8 R) array
         Scatterers, new in every frame.
     ring_down : (A, R) array
@@ -85,13 +86,13 @@ def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSetting
     return IvusLook(
         depth_mm,
         scatterers(rng, (64, 192, 192)),
-        texture(rng, (64, 128), (2.0, 5.0)),
+        texture(rng, (32, 128, 128), (3.0, 4.0, 3.0)),
         scatterers(rng, (settings.angles, 8 * count)),
         _ring_down(rng, depth_mm, settings),
         axial,
         lateral,
         _gain(axial, lateral),
-        float(np.interp(mhz, (20.0, 40.0, 60.0), (-26.0, -20.0, -15.0))),
+        float(np.interp(mhz, (20.0, 40.0, 60.0), (-26.0, -21.0, -17.0))),
         float(np.interp(mhz, (20.0, 40.0, 60.0), (2.8, 4.0, 6.0))),
         (10.0 ** ((noise_db + 1.2 * depth_mm) / 10.0)).astype(np.float32),
     )
@@ -129,15 +130,17 @@ def ivus_lines(look: IvusLook, shot: Shot, rng: np.random.Generator) -> Float32A
 def _tissue(section: Section, samples: Samples, look: IvusLook) -> tuple[Float32Array, Float32Array]:
     """Echo in decibel, and the fall per mm of what comes from behind, (A, R)."""
     r, behind, membrane = samples.depth_mm, samples.behind_mm, samples.membrane_mm
-    rows, columns = look.coarse.shape
-    turn = ((section.around_rad % (2.0 * np.pi)) * (columns / (2.0 * np.pi))).astype(int)
-    mottled = look.coarse[int(section.arc_length_mm.mean() / SLAB_MM) % rows, turn][:, None]
-    echo = np.broadcast_to(-13.0 + 1.5 * mottled - 7.0 * column(section.lipid), behind.shape).copy()
+    slabs, turns, deep = look.coarse.shape
+    turn = ((section.around_rad % (2.0 * np.pi)) * (turns / (2.0 * np.pi))).astype(int)
+    mottled = look.coarse[int(section.arc_length_mm.mean() / SLAB_MM) % slabs, turn]
+    depth = (np.maximum(behind, 0.0) * (1.0 / PATCH_MM)).astype(np.int32) % deep
+    mottled = np.take_along_axis(mottled, depth, axis=1)
+    echo = -13.0 - 7.0 * column(section.lipid) + 1.5 * mottled
     echo[behind < 0.08] += 4.0
     echo[(r > membrane - MEDIA_MM) & (r <= membrane)] = -27.0
-    outside = r > membrane
-    far = np.clip((r - membrane - 0.35 - 0.1 * mottled) / 0.5, 0.0, 1.0)
-    echo = np.where(outside, 1.0 + 1.5 * mottled - (11.0 - 3.0 * mottled) * far, echo).astype(np.float32)
+    far = np.clip((r - membrane - 0.35) / 0.6, 0.0, 1.0)
+    beyond = (1.0 + 1.5 * mottled) + far * (3.0 * mottled - 13.0)
+    echo = np.where(r > membrane, beyond, echo).astype(np.float32)
     return echo, np.full(behind.shape, look.fall_db_per_mm, dtype=np.float32)
 
 

@@ -83,7 +83,7 @@ def oct_look(seed: int, field_of_view_mm: float, settings: PullbackImageSettings
     return OctLook(
         depth_mm,
         speckle_intensity(rng, (settings.angles, 4 * count), (0.8, 0.8), looks=2),
-        texture(rng, (40, 256, 256), (2.0, 5.0, 1.6)),
+        texture(rng, (40, 256, 256), (2.0, 3.0, 2.0)),
         texture(rng, (128, 256), (2.5, 4.0)),
         _sheath(rng, depth_mm, settings.angles),
         0.35 * 10.0 ** (float(rng.uniform(*settings.noise_db)) / 10.0),
@@ -129,7 +129,7 @@ def _tissue(section: Section, samples: Samples, look: OctLook) -> Float32Array:
     fall[calcium] = 25.0
     fibres = look.fibres[slab % len(look.fibres), turn]
     depth = np.clip((r - membrane) * (1.0 / OCT_STEP_MM) + 128.0, 0.0, 255.0).astype(np.int32)
-    grain = np.where(outside | calcium, np.float32(9.0), np.float32(3.5))
+    grain = np.where(outside | calcium, np.float32(8.0), np.float32(3.0))
     level += np.take_along_axis(fibres, depth, axis=1) * grain
     fall *= np.clip(1.0 + 0.25 * streak, 0.5, 1.7)
     fall[samples.inside] = 0.0
@@ -155,7 +155,7 @@ def _add_struts(grey: Float32Array, shot: Shot) -> None:
 
 def _behind_blood(grey: Float32Array, fall: Float32Array) -> Float32Array:
     """Show clouds that take so much light per mm (A, R), and what is behind them darker."""
-    own = np.where(fall > 1.0, 40.0 + 24.0 * np.log10(np.maximum(fall, 1.0)), -np.inf).astype(np.float32)
+    own = np.where(fall > 0.0, 50.0 * np.log10(1.0 + 0.3 * fall), -np.inf).astype(np.float32)
     return np.maximum(grey, own) - np.cumsum(fall, axis=1) * np.float32(OCT_STEP_MM)
 
 
@@ -176,9 +176,9 @@ def _add_wire(grey: Float32Array, wire: GuideWire, angle_rad: FloatArray, depth_
     full = np.clip((1.12 - aside[hit]) / 0.24, 0.0, 1.0)[:, None].astype(np.float32)
     part = grey[hit]
     part -= np.where(behind > 0.0, 200.0 * full, np.float32(0.0))
-    thick = 0.035 + 0.055 * np.sqrt(np.clip(1.0 - aside[hit] ** 2, 0.0, 1.0))[:, None].astype(np.float32)
-    bright = 212.0 - 38.0 * aside[hit, None] ** 2 - 45.0 * np.maximum(behind / thick - 1.0, 0.0) ** 1.5
-    shown = (behind >= 0.0) & (aside[hit, None] < 1.0) & (behind < 5.0 * thick)
+    thick = 0.018 + 0.028 * np.sqrt(np.clip(1.0 - aside[hit] ** 2, 0.0, 1.0))[:, None].astype(np.float32)
+    bright = 212.0 - 38.0 * aside[hit, None] ** 2 - 90.0 * np.maximum(behind / thick - 1.0, 0.0)
+    shown = (behind >= 0.0) & (aside[hit, None] < 1.0) & (behind < 3.5 * thick)
     grey[hit] = np.where(shown, np.maximum(part, bright.astype(np.float32)), part)
 
 
