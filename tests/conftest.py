@@ -176,3 +176,107 @@ def ct_files():
 def chest():
     """CT numbers of a small chest, (slices, rows, columns)."""
     return chest_hu()
+
+
+def vessel_frames(count=12, size=96, seed=5):
+    """Grey frames of a noisy wall about a dark lumen that wanders, black outside a circle."""
+    rng = np.random.default_rng(seed)
+    across = np.arange(size) - (size - 1) / 2.0
+    x, y = np.meshgrid(across, across)
+    frames = []
+    for i in range(count):
+        depth = np.hypot(x - 0.08 * size * np.sin(0.7 * i), y - 0.06 * size * np.cos(0.5 * i)) - 0.22 * size
+        wall = 120.0 * np.exp(-np.maximum(depth, 0.0) / (0.15 * size)) * (depth > 0.0)
+        grey = (wall + 12.0) * rng.gamma(4.0, 0.25, x.shape)
+        grey[np.hypot(x, y) > 0.49 * size] = 0.0
+        frames.append(np.clip(grey, 0.0, 190.0))
+    return np.rint(frames).astype(np.uint8)
+
+
+MOTOR = {
+    "Modality": "IVUS",
+    "IVUSAcquisition": "MOTOR_PULLBACK",
+    "IVUSPullbackRate": 0.5,
+    "FrameTime": 40.0,
+}
+
+
+class PullbackFiles(CtFiles):
+    """Writes pullbacks in DICOM; 0.05 mm a pixel and 0.02 mm a frame unless tags say otherwise."""
+
+    def frames(self, **options):
+        return vessel_frames(**options)
+
+    def region(self, box=(0, 0, 95, 95), delta_cm=0.005, **tags):
+        made = Dataset()
+        corners = dict(zip(("MinX0", "MinY0", "MaxX1", "MaxY1"), box, strict=True))
+        facts = {f"RegionLocation{name}": value for name, value in corners.items()}
+        facts |= {"PhysicalDeltaX": delta_cm, "PhysicalDeltaY": delta_cm}
+        facts |= {"PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3}
+        facts |= {"RegionSpatialFormat": 1, "RegionDataType": 1}
+        for keyword, value in (facts | tags).items():
+            setattr(made, keyword, value)
+        return made
+
+    def made(self, frames, storage="UltrasoundMultiFrameImageStorage", **tags):
+        """Make a dataset of frames (N, rows, columns) or (N, rows, columns, 3)."""
+        facts = {"SequenceOfUltrasoundRegions": [self.region()], **MOTOR, **tags}
+        made = self.dataset(9, storage, **facts)
+        made.NumberOfFrames = len(frames)
+        made.Rows, made.Columns = frames.shape[1:3]
+        made.SamplesPerPixel = 3 if frames.ndim == 4 else 1
+        made.PhotometricInterpretation = tags.get("PhotometricInterpretation") or (
+            "RGB" if frames.ndim == 4 else "MONOCHROME2"
+        )
+        if frames.ndim == 4:
+            made.PlanarConfiguration = 0
+        bits = 8 * frames.dtype.itemsize
+        made.BitsAllocated, made.BitsStored, made.HighBit = bits, bits, bits - 1
+        made.PixelRepresentation = 0
+        made.add_new("PixelData", "OB" if bits == 8 else "OW", _even(frames.tobytes()))
+        return made
+
+    def pullback(self, path, frames=None, **options):
+        """Write a multi-frame file."""
+        return self.save(path, self.made(vessel_frames() if frames is None else frames, **options))
+
+    def polar(self, path, lines, *, per_frame=(), **tags):
+        """Write Intravascular OCT for processing; `per_frame` has the macros of each frame."""
+        facts = {
+            "Modality": "IVOCT",
+            "SequenceOfUltrasoundRegions": None,
+            "PresentationIntentType": "FOR PROCESSING",
+            "IVUSAcquisition": "MOTORIZED",
+            "IVUSPullbackRate": 20.0,
+            "FrameTime": 10.0,
+            "ALinePixelSpacing": 0.02,
+            "RefractiveIndexApplied": "YES",
+            "OCTZOffsetApplied": "YES",
+            "FirstALineLocation": 0.0,
+            "CatheterDirectionOfRotation": "CW",
+            **tags,
+        }
+        storage = "IntravascularOpticalCoherenceTomographyImageStorageForProcessing"
+        made = self.made(lines, storage, **facts)
+        if per_frame:
+            made.PerFrameFunctionalGroupsSequence = [_group(**each) for each in per_frame]
+        return self.save(path, made)
+
+    def single_frames(self, folder, frames=None, **options):
+        """Write a file a frame, named against their order."""
+        frames = vessel_frames() if frames is None else frames
+        for i, frame in enumerate(frames):
+            made = self.made(frame[None], "UltrasoundImageStorage", InstanceNumber=i + 1, **options)
+            del made.NumberOfFrames
+            self.save(folder / f"{(i * 37) % 1000:03d}-{i}", made)
+        return folder
+
+
+def _even(content):
+    return content + b"\0" * (len(content) % 2)
+
+
+@pytest.fixture
+def pullback_files():
+    """Writer of pullbacks in DICOM."""
+    return PullbackFiles()

@@ -13,13 +13,24 @@ import numpy as np
 from coreg.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from coreg.io.frame_source import FrameSource
     from coreg.volume import Volume
+
+    FloatArray = npt.NDArray[np.float64]
 
 # A pullback's pixels are far smaller than those of any CCTA.
 LARGEST_PULLBACK_PIXEL_MM = 0.12
 # A side branch has one row; its course has many.
 COURSE_HEADER = "id,x_mm,y_mm,z_mm,arc_length_mm,radius_mm"
-NO_PULLBACKS = "a DICOM pullback; reading it is not available in this version"
+BESIDE_CT = "give the pullback's own file or folder to coreg info and to pullback.image"
+# Keys of a case.toml that stand in for what the images of a pullback do not say.
+IMAGE_KEYS = {
+    "pixel_spacing_mm": "pullback.pixel_spacing_mm",
+    "position_mm": "pullback.frame_spacing_mm",
+    "modality": "pullback.modality",
+}
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,18 @@ def described(path: Path) -> Described:
     """
     from coreg.io.dicom_headers import dicom_files
     from coreg.io.files import existing_file, is_dicom_file, unusable
+    from coreg.io.picture_files import picture_files
     from coreg.io.surfaces import is_surface_file
     from coreg.io.volumes import is_volume_file
 
     if path.is_dir():
         if dicom_files(path):
             return _dicom(path)
-        found = "a folder without case.toml, registration.json or DICOM files"
-        raise unusable(path, "", found=found, expected="a case, a result, a DICOM folder, or a file")
+        if picture_files(path):
+            return _frames(path)
+        found = "a folder without case.toml, registration.json, DICOM files or pictures"
+        expected = "a case, a result, a folder of DICOM or of frames, or a file"
+        raise unusable(path, "", found=found, expected=expected)
     existing_file(path)
     name = path.name.lower()
     if is_volume_file(path):
@@ -74,6 +89,8 @@ def described(path: Path) -> Described:
         return _table(path)
     if is_dicom_file(path):
         return _dicom(path)
+    if name.endswith((".tif", ".tiff")):
+        return _frames(path)
     expected = "a case.toml, an image, a surface, a centerline or a table"
     raise unusable(path, "", found=f"a file ending in {path.suffix!r}", expected=expected)
 
@@ -93,14 +110,14 @@ def described_series(path: Path, number: int) -> Described:
 
 
 def _dicom(path: Path) -> Described:
-    """List the CT series by the numbers that ``ccta.series`` takes."""
+    """List the CT series by the numbers that ``ccta.series`` takes, or tell what a pullback is."""
+    from coreg.io.dicom_pullback import holds_pullback
     from coreg.io.dicom_series import counted, dicom_content, series_facts, with_ct
 
     content = dicom_content(path)
     data: dict[str, Any] = {"pullbacks": content.pullbacks, "others": dict(content.others), "series": []}
-    if content.pullbacks and not content.series:
-        facts = {"files": counted(content.others), "reading": NO_PULLBACKS}
-        return Described("pullback (DICOM)", "", facts, data)
+    if not content.series and holds_pullback(path):
+        return _frames(path)
     facts = {}
     for each in with_ct(path, content).series:
         name = f"series {each.number}"
@@ -115,8 +132,67 @@ def _dicom(path: Path) -> Described:
     if content.others:
         facts["besides"] = counted(content.others)
     if content.pullbacks:
-        facts["pullbacks"] = NO_PULLBACKS
+        facts["pullbacks"] = BESIDE_CT
     return Described("CT (DICOM)", "ccta.image" if usable else "", facts, data | {"usable": usable})
+
+
+def _frames(path: Path) -> Described:
+    """Tell what the images of a pullback say and what is still to be said in case.toml."""
+    from coreg.io.pullback_image_files import open_frames
+
+    source = open_frames(path)
+    facts = {"frames": f"{source.count} of {source.columns} x {source.rows} pixels"}
+    facts |= _said(source)
+    missing = [key for name, key in IMAGE_KEYS.items() if name not in source.facts.sources]
+    facts |= {f"note {i + 1}": note for i, note in enumerate(source.facts.notes)}
+    told = source.facts
+    data = {
+        "frames": source.count,
+        "columns": source.columns,
+        "rows": source.rows,
+        "pixel_spacing_mm": told.pixel_spacing_mm,
+        "frame_spacing_mm": None if told.withdrawn_mm is None else _median_step_mm(told.withdrawn_mm),
+        "length_mm": None if told.withdrawn_mm is None else float(np.ptp(told.withdrawn_mm)),
+        "modality": told.modality,
+        "acquisition": told.acquisition,
+        "frame_rate_hz": told.frame_rate_hz,
+        "sources": told.sources,
+        "missing": missing,
+        "notes": told.notes,
+    }
+    return Described(f"pullback images ({source.kind})", "pullback.image", facts, data)
+
+
+def _said(source: FrameSource) -> dict[str, str]:
+    """Each fact with where it comes from, or the key of a case.toml that must stand in for it."""
+    told = source.facts
+    spacing, withdrawn = told.pixel_spacing_mm, told.withdrawn_mm
+    texts = {
+        ("pixels", "pixel_spacing_mm"): spacing and f"{spacing[0]:.5g} x {spacing[1]:.5g} mm",
+        ("length", "position_mm"): None if withdrawn is None else _length_text(withdrawn),
+        ("modality", "modality"): told.modality,
+        ("acquisition", "acquisition"): told.acquisition,
+        ("frame rate", "frame_rate_hz"): told.frame_rate_hz and f"{told.frame_rate_hz:.4g} per second",
+    }
+    said = {}
+    for (name, key), text in texts.items():
+        if text:
+            said[name] = f"{text} ({told.sources[key]})"
+        elif key in IMAGE_KEYS:
+            said[name] = f"missing ({told.lacking.get(key, 'nothing in the files')}); set {IMAGE_KEYS[key]}"
+    if told.at_rest:
+        said["at rest"] = f"{len(told.at_rest)} frames, which are left out"
+    return said
+
+
+def _length_text(withdrawn_mm: FloatArray) -> str:
+    return f"{np.ptp(withdrawn_mm):.1f} mm, a frame every {_median_step_mm(withdrawn_mm):.4g} mm"
+
+
+def _median_step_mm(withdrawn_mm: FloatArray) -> float:
+    steps = np.abs(np.diff(withdrawn_mm))
+    moving = steps[steps > 0.0]
+    return float(np.median(moving)) if len(moving) else 0.0
 
 
 def _volume(path: Path) -> Described:
@@ -146,8 +222,10 @@ def _volume(path: Path) -> Described:
         facts["box (LPS)"] = _box_text(volume)
         facts["values"] = f"{low:g} to {high:g}"
         data["values"] = [low, high]
-        kind = "pullback image stack" if pullback else "image (CCTA)"
-        return Described(kind, "pullback.image" if pullback else "ccta.image", facts, data)
+        if pullback:
+            frames = _frames(path)
+            return Described(frames.kind, frames.role, {**frames.facts, **facts}, {**data, **frames.data})
+        return Described("image (CCTA)", "ccta.image", facts, data)
     from scipy.ndimage import label as components
 
     inside = label.values != 0

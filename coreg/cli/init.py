@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -111,6 +111,11 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
         '# patient = "P001"',
         '# vessel = "LAD"',
         "\n[ccta]",
+        *(
+            ["# `coreg segment pullback` does not need this table."]
+            if found.keys() == {"pullback.image"}
+            else []
+        ),
         *ccta,
         "\n[pullback]",
         *(["# `coreg segment ccta` does not need this table."] if found.keys() == {"ccta.image"} else []),
@@ -156,12 +161,17 @@ def _clicks(found: Found, required: Required) -> Sequence[str]:
 
 
 def _pullback(found: Found, required: Required) -> list[str]:
-    lumen = found.get("pullback.lumen")
+    lumen, image = found.get("pullback.lumen"), found.get("pullback.image")
+    if lumen is None and image is not None:
+        return [
+            '# lumen = "contours.csv"      # else it is segmented from the image',
+            *_image(image[1].data, required, positions="pullback.positions" in found),
+            '# first_frame = "distal"      # or "proximal"',
+            '# view = "looking-distal"     # or "looking-proximal"',
+        ]
     lines = []
     if lumen is None:
-        lines.append(
-            required("pullback.lumen", '"contours.csv"', "the pullback's lumen: contours or a label stack")
-        )
+        lines.append(required("pullback.lumen", '"contours.csv"', "the pullback's lumen, or its image"))
     elif lumen[1].data.get("about_catheter") is False:
         why = "the catheter in the contours' own coordinates (mm)"
         lines.append(required("pullback.catheter_mm", "[4.5, 4.5]", why))
@@ -175,6 +185,28 @@ def _pullback(found: Found, required: Required) -> list[str]:
         '# first_frame = "distal"      # or "proximal"',
         '# view = "looking-distal"     # or "looking-proximal"',
     ]
+
+
+def _image(told: Mapping[str, Any], required: Required, *, positions: bool) -> list[str]:
+    """Lines for what images of a pullback say, which need not be repeated, and for what they do not."""
+    whys = {
+        "pixel_spacing_mm": ("0.02", "the size of a pixel in mm, which the images do not say"),
+        "frame_spacing_mm": ("0.2", "distance between frames, or a positions.csv; the images do not say it"),
+        "modality": ('"OCT"', '"OCT" or "IVUS", which the images do not say'),
+    }
+    sources = told["sources"] | {"frame_spacing_mm": told["sources"].get("position_mm")}
+    lines = []
+    for key, (example, why) in whys.items():
+        if f"pullback.{key}" in told["missing"]:
+            if not (positions and key == "frame_spacing_mm"):
+                lines.append(required(f"pullback.{key}", example, why))
+            continue
+        value = told[key]
+        if key == "pixel_spacing_mm":
+            value = sum(value) / len(value)
+        text = json_text.dumps(value if isinstance(value, str) else round(value, 7))
+        lines.append(f"# {key} = {text}   # as the images say ({sources[key]})")
+    return lines
 
 
 def _quoted(path: Path, out: Path) -> str:

@@ -90,6 +90,12 @@ def dicom_source(path: Path) -> FrameSource:
     return _single_frames(path, headers)
 
 
+def holds_pullback(path: Path) -> bool:
+    """Tell whether a DICOM file or folder has anything that may be a pullback."""
+    files = dicom_files(path) if path.is_dir() else [existing_file(path)]
+    return any(header is not None and _is_pullback(header) for header in map(_header, files))
+
+
 def _pullback_headers(path: Path, files: Sequence[Path]) -> list[tuple[Path, Dataset]]:
     found: list[tuple[Path, Dataset]] = []
     others: Counter[str] = Counter()

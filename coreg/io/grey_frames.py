@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, median_filter
 
 from coreg.io.frame_source import FrameSource, Plane
 
@@ -20,6 +20,7 @@ _SAMPLED = 24
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 # A picture's own tint, such as sepia, goes with its brightness; what is drawn on it does not.
 _OTHER_HUE = 40.0
+_SMOOTH_LEVELS = 31
 _BITS_8 = 255.0
 # The few brightest pixels of deeper images need not fit.
 _TOP_PERCENT = 99.98
@@ -112,7 +113,9 @@ def _tint(colours: Plane) -> FloatArray:
         # Rare levels may be marks only.
         usual = counts >= max(20, 1e-5 * len(order))
         if usual.any():
-            tint[row] = np.interp(np.arange(256), levels[usual], np.array(medians)[usual])
+            # What is drawn has one luminance; the picture's own tint is like that of its neighbours.
+            smooth = median_filter(np.array(medians)[usual], _SMOOTH_LEVELS, mode="nearest")
+            tint[row] = np.interp(np.arange(256), levels[usual], smooth)
     return tint
 
 
