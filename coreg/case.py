@@ -39,6 +39,8 @@ class CctaCase:
         What a person should know of how the image was read.
     patient, vessel : str or None
         Groups in statistics.
+    ccta_phase_percent : float or None
+        Phase of the heart that the image shows, in per cent of the RR interval.
     """
 
     id: str
@@ -51,6 +53,7 @@ class CctaCase:
     notes: tuple[str, ...] = ()
     patient: str | None = None
     vessel: str | None = None
+    ccta_phase_percent: float | None = None
 
     @property
     def known_image(self) -> Volume:
@@ -181,6 +184,8 @@ class Case:
         What a person should know of how the image was read.
     pullback_images : PullbackImages or None
         As read where the pullback is to be segmented.
+    ccta_phase_percent : float or None
+        Phase of the heart that the image shows, in per cent of the RR interval.
     """
 
     id: str
@@ -197,6 +202,7 @@ class Case:
     image: Volume | None = None
     ccta_notes: tuple[str, ...] = ()
     pullback_images: PullbackImages | None = None
+    ccta_phase_percent: float | None = None
 
     @property
     def known_lumen(self) -> Volume | Surface:
@@ -226,6 +232,7 @@ class Case:
             self.ccta_notes,
             self.patient,
             self.vessel,
+            self.ccta_phase_percent,
         )
 
     @property

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ from coreg.pullback_images import PullbackImages
 from coreg.signed_distance import outward
 from coreg.surface import Surface
 from coreg.volume import Volume
+
+if TYPE_CHECKING:
+    from coreg.io.dicom_ccta import CctaImage
 
 __all__ = [
     "CaseFile",
@@ -99,6 +103,7 @@ def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
         image=ccta.image,
         ccta_notes=ccta.notes,
         pullback_images=images,
+        ccta_phase_percent=ccta.ccta_phase_percent,
     )
 
 
@@ -203,7 +208,8 @@ def _read_ccta(
         # Before an image is read, which takes its time.
         _check_clicks_given(case, None, distal_needed=distal_needed)
     lumen = None if case.ccta.lumen is None else _read_lumen(case, case.ccta.lumen)
-    image, notes = _read_image(case, progress) if with_image else (None, ())
+    read = _read_image(case, progress) if with_image else None
+    image, notes, phase_percent = read or (None, (), None)
     region = _region(lumen, image)
     tree = _read_tree(case, region)
     ostium, distal = _clicks(case, region, tree, distal_needed=distal_needed)
@@ -218,6 +224,7 @@ def _read_ccta(
         notes,
         case.patient,
         case.vessel,
+        phase_percent,
     )
 
 
@@ -233,9 +240,9 @@ def _read_pullback(
     return replace(pullback, field_of_view_mm=images.field_of_view_mm), images
 
 
-def _read_image(case: CaseFile, progress: Progress) -> tuple[Volume | None, tuple[str, ...]]:
+def _read_image(case: CaseFile, progress: Progress) -> CctaImage | None:
     if case.ccta.image is None:
-        return None, ()
+        return None
     # Loads pydicom, which most cases do without.
     from coreg.io.dicom_ccta import read_ccta
 

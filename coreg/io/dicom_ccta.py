@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,9 +29,25 @@ def _silent(_stage: str, _fraction: float) -> None:
     """Report no progress."""
 
 
-def read_ccta(
-    path: Path, *, series: int | None = None, progress: Progress = _silent
-) -> tuple[Volume, tuple[str, ...]]:
+class CctaImage(NamedTuple):
+    """A CCTA as read.
+
+    Attributes
+    ----------
+    volume : Volume
+        int16 HU.
+    warnings : tuple of str
+        What to know before relying on it.
+    phase_percent : float or None
+        Phase of the heart, in per cent of the RR interval, where the file says it.
+    """
+
+    volume: Volume
+    warnings: tuple[str, ...]
+    phase_percent: float | None = None
+
+
+def read_ccta(path: Path, *, series: int | None = None, progress: Progress = _silent) -> CctaImage:
     """Read a CCTA from a DICOM folder or file, or a NIfTI, NRRD or MetaImage file.
 
     Parameters
@@ -44,10 +61,8 @@ def read_ccta(
 
     Returns
     -------
-    volume : Volume
-        int16 HU.
-    warnings : tuple of str
-        What to know before relying on it.
+    CctaImage
+        With warnings.
 
     Raises
     ------
@@ -56,7 +71,7 @@ def read_ccta(
     """
     if path.is_dir() or (not is_volume_file(path) and is_dicom_file(existing_file(path))):
         volume, taken = read_ccta_dicom(path, series=series, progress=progress)
-        return volume, taken.warnings
+        return CctaImage(volume, taken.warnings, taken.phase_percent)
     if series is not None:
         raise unusable(path, "ccta.series", found=series, expected="no such key, as the image is not DICOM")
     volume = read_volume(path)
@@ -65,7 +80,7 @@ def read_ccta(
         check_nifti_finite(path, expected="CT numbers without NaN")
     values, warnings = _whole_hu(path, volume)
     _check_hu(path, "voxels", int(values.min()), int(values.max()))
-    return Volume(values, volume.index_to_world), warnings
+    return CctaImage(Volume(values, volume.index_to_world), warnings)
 
 
 def read_ccta_dicom(

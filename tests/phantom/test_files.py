@@ -120,7 +120,7 @@ def test_phantoms_with_images_are_made_from_the_command_line(tmp_path, option):
     result = CliRunner().invoke(app, ["--seed", "8", option, "--level", "clean", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     case = tmp_path / "phantom-8"
-    image, warnings = read_ccta(case / ("ccta.nii.gz" if option == "--images" else "ccta"))
+    image, warnings, _ = read_ccta(case / ("ccta.nii.gz" if option == "--images" else "ccta"))
     lumen = read_volume(case / "truth" / "ccta_lumen.nii.gz").values != 0
     assert warnings == ()
     assert image.values.shape == lumen.shape
