@@ -4,6 +4,8 @@ from coreg.segmentation.ccta_centerline import centerline_from_label
 from coreg.segmentation.ccta_tree import ccta_tree
 from coreg.segmentation.lumen_label import lumen_label, lumen_surface, wall_label
 from coreg.segmentation.segment_ccta import segment_ccta
+from coreg.segmentation.segment_pullback import segment_pullback, with_vessel
+from coreg.segmentation.vessel_from_contours import vessel_from_contours, with_all_frames
 from coreg.segmentation.vessel_from_label import vessel_from_label
 
 __all__ = [
@@ -12,6 +14,10 @@ __all__ = [
     "lumen_label",
     "lumen_surface",
     "segment_ccta",
+    "segment_pullback",
+    "vessel_from_contours",
     "vessel_from_label",
     "wall_label",
+    "with_all_frames",
+    "with_vessel",
 ]
