@@ -47,6 +47,8 @@ class Pullback:
         with a measured position each. ``manual``: at an unknown, unsteady speed.
     quality : mapping of int to float
         Of the lumen by acquisition index, from 0 (no say in the registration) to 1; 1 where absent.
+    notes : tuple of str
+        What a person should know of how it was read, in plain words.
     """
 
     frame: IntArray
@@ -59,6 +61,7 @@ class Pullback:
     field_of_view_mm: float | None = None
     acquisition: Acquisition = "motorized"
     quality: Mapping[int, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         frame = np.array(self.frame, dtype=np.int64)

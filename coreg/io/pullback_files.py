@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,11 @@ from skimage.measure import points_in_poly
 
 from coreg.contours import area_mm2
 from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM, CaseFile
-from coreg.io.contour_formats import (
-    Contours,
-    contours_about_catheter,
-    label_stack_contours,
-    read_contours,
-)
+from coreg.io.contour_file import Contours
+from coreg.io.contour_formats import label_stack_contours
 from coreg.io.files import naming
 from coreg.io.frame_source import FrameSource
+from coreg.io.given_contours import GivenContours, read_eem_contours, read_given_contours
 from coreg.io.landmark_files import read_positions
 from coreg.io.pullback_image_files import (
     LONGEST_PULLBACK_MM,
@@ -122,36 +120,50 @@ def _acquisition(case: CaseFile, source: FrameSource | None) -> Acquisition:
 
 def _outlined_pullback(case: CaseFile, path: Path, source: FrameSource | None) -> Pullback:
     """Contours, frames and positions of a lumen that is given."""
-    section = case.pullback
+    section, stack = case.pullback, None
     if is_volume_file(path):
         with naming("pullback.lumen"):
             stack = read_label(path)
-        if source is not None:
-            _check_same_grid(case, stack, source)
-        pixel_mm = _pixel_spacing(case, stack)
-        catheter_px = _catheter_px(case, stack)
-        lumen = label_stack_contours(stack, catheter_px=catheter_px, pixel_spacing_mm=pixel_mm)
-        frames = np.arange(stack.values.shape[0])
-        eem = _stack_eem(case, stack, catheter_px, pixel_mm)
-        reach_mm: float | None = _field_of_view(stack, catheter_px, pixel_mm)
+        given = _outlined_stack(case, stack, source)
     else:
-        stack, reach_mm = None, None
-        lumen, eem = _contours(case, path, "pullback.lumen"), _contour_eem(case, path)
-        frames = np.array(sorted({*lumen, *eem}), dtype=np.int64)
+        given = read_given_contours(case, path, source)
         if source is not None:
-            _check_frames(case, frames, source)
-            frames, reach_mm = np.arange(source.count), image_scale(case, source).most_mm
-    frames, positions = _positions(case, frames, lumen, stack, source)
+            drawn = np.array(sorted({*given.lumen, *given.eem}), dtype=np.int64)
+            _check_frames(case, drawn, source)
+            reach_mm = image_scale(case, source).most_mm
+            given = replace(given, frames=np.arange(source.count), reach_mm=reach_mm)
+    frames, positions = _positions(case, given.frames, given.lumen, stack, source, given.frame_spacing_mm)
     if len(frames) < _FEWEST_FRAMES:
         found = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
         expected = f"a pullback of at least {_FEWEST_FRAMES} frames"
         raise case.bad(key="pullback.lumen", found=found, expected=expected)
-    _check_reach(case, {"lumen": lumen, "eem": eem})
-    _check_lumen(case, path, lumen)
-    excluded = _excluded(case, frames, lumen, {} if source is None else source.facts.at_rest)
-    modality = section.modality if source is None else section.modality or source.facts.modality
-    acquisition = _acquisition(case, source)
-    return Pullback(frames, positions, lumen, eem, excluded, section.view, modality, reach_mm, acquisition)
+    _check_reach(case, {"lumen": given.lumen, "eem": given.eem})
+    _check_lumen(case, path, given.lumen)
+    at_rest = {} if source is None else source.facts.at_rest
+    excluded = _excluded(case, frames, given.lumen, {**at_rest, **given.unfit})
+    return Pullback(
+        frame=frames,
+        position_mm=positions,
+        lumen=given.lumen,
+        eem=given.eem,
+        excluded=excluded,
+        view=section.view,
+        modality=section.modality if source is None else section.modality or source.facts.modality,
+        field_of_view_mm=given.reach_mm,
+        acquisition=_acquisition(case, source),
+        notes=given.notes,
+    )
+
+
+def _outlined_stack(case: CaseFile, stack: Volume, source: FrameSource | None) -> GivenContours:
+    if source is not None:
+        _check_same_grid(case, stack, source)
+    pixel_mm = _pixel_spacing(case, stack)
+    catheter_px = _catheter_px(case, stack)
+    lumen = label_stack_contours(stack, catheter_px=catheter_px, pixel_spacing_mm=pixel_mm)
+    eem = _stack_eem(case, stack, catheter_px, pixel_mm)
+    frames = np.arange(stack.values.shape[0])
+    return GivenContours(lumen, eem, frames, _field_of_view(stack, catheter_px, pixel_mm))
 
 
 def _check_same_grid(case: CaseFile, stack: Volume, source: FrameSource) -> None:
@@ -175,47 +187,13 @@ def _check_frames(case: CaseFile, frames: IntArray, source: FrameSource) -> None
         raise case.bad(key="pullback.lumen", found=found, expected=expected)
 
 
-def _contours(case: CaseFile, path: Path, key: str) -> Contours:
-    with naming(key):
-        file = read_contours(path)
-    kind = key.rsplit(".", 1)[1]
-    # HolOrama keeps each kind in a file of its own, which only the key tells.
-    contours = file.contours.get(kind if file.about_catheter else "lumen", {})
-    catheter_mm = case.pullback.catheter_mm
-    if file.about_catheter:
-        if catheter_mm is not None and any(catheter_mm):
-            expected = f"no such key: {path.name} is already counted from the catheter"
-            raise case.bad(key="pullback.catheter_mm", found=list(catheter_mm), expected=expected)
-        return contours
-    if catheter_mm is None:
-        expected = f"the catheter's x and y in the coordinates of {path.name}, such as [4.5, 4.5]"
-        raise case.bad(key="pullback.catheter_mm", found="nothing", expected=expected)
-    return contours_about_catheter(contours, np.array(catheter_mm))
-
-
-def _contour_eem(case: CaseFile, lumen_path: Path) -> Contours:
-    name = case.pullback.eem
-    if name is not None:
-        path = case.resolved(name)
-        if is_volume_file(path):
-            expected = "contours, as the lumen is given as contours"
-            raise case.bad(key="pullback.eem", found=f"the label stack {name!r}", expected=expected)
-        return _contours(case, path, "pullback.eem")
-    file = read_contours(lumen_path)
-    return file.contours.get("eem", {}) if file.about_catheter else {}
-
-
 def _stack_eem(case: CaseFile, stack: Volume, catheter_px: FloatArray, pixel_mm: FloatArray) -> Contours:
     name = case.pullback.eem
     if name is None:
         return {}
     path = case.resolved(name)
     if not is_volume_file(path):
-        with naming("pullback.eem"):
-            file = read_contours(path)
-        if not file.about_catheter:
-            return _contours(case, path, "pullback.eem")
-        return file.contours.get("eem", {})
+        return read_eem_contours(case, path, None)
     with naming("pullback.eem"):
         eem = read_label(path)
     if eem.values.shape != stack.values.shape:
@@ -258,7 +236,12 @@ def _field_of_view(stack: Volume, catheter_px: FloatArray, pixel_mm: FloatArray)
 
 
 def _positions(
-    case: CaseFile, frames: IntArray, lumen: Contours, stack: Volume | None, source: FrameSource | None
+    case: CaseFile,
+    frames: IntArray,
+    lumen: Contours,
+    stack: Volume | None,
+    source: FrameSource | None,
+    told_mm: float | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """Frames in acquisition order and how far each had been withdrawn, the most distal at 0."""
     if case.pullback.positions is not None:
@@ -266,7 +249,7 @@ def _positions(
         return frames, positions - positions.min(initial=np.inf)
     if source is not None and case.pullback.frame_spacing_mm is None:
         return frames, image_positions_mm(case, source)[frames]
-    spacing = _frame_spacing(case, stack)
+    spacing = _frame_spacing(case, stack, told_mm)
     if not len(frames):
         return frames, np.empty(0)
     length_mm = float(np.ptp(frames)) * spacing
@@ -304,9 +287,11 @@ def _read_positions(case: CaseFile, frames: IntArray, lumen: Contours) -> tuple[
     return every, np.interp(every, known, values)
 
 
-def _frame_spacing(case: CaseFile, stack: Volume | None) -> float:
+def _frame_spacing(case: CaseFile, stack: Volume | None, told_mm: float | None) -> float:
     if case.pullback.frame_spacing_mm is not None:
         return case.pullback.frame_spacing_mm
+    if told_mm is not None:
+        return told_mm
     expected = "the distance between consecutive frames in mm, or the file positions"
     if stack is None:
         raise case.bad(key="pullback.frame_spacing_mm", found="nothing", expected=expected)
