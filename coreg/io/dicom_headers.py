@@ -21,7 +21,7 @@ from typing import Any
 import pydicom
 from pydicom.config import IGNORE, settings
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from coreg.io.files import begins_as_dicom, unusable
 
@@ -33,6 +33,7 @@ DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"
 # What pydicom raises on a file that is damaged or ends too early; OSError includes missing rights.
 UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
     OSError,
     EOFError,
     ValueError,

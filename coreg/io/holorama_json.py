@@ -35,6 +35,7 @@ _UNFIT = {"guiding_catheter": "guide catheter", "unanalyzable": "not analysable"
 # From the corner of the first pixel to its centre.
 _HALF_PIXEL = 0.5
 _FEWEST_AREAS = 3
+_NOTHING = (None, [], [[], []])
 _LARGEST_SPREAD = 0.005
 _EXPECTED = "contours of HolOrama or AIVUS"
 
@@ -173,7 +174,7 @@ def _closed_knots(path: Path, place: str, frame: Mapping[str, Any], kind: str) -
     if not isinstance(entry, dict) or not isinstance(entry.get("contours", []), list):
         raise unusable(path, place, found=type(entry).__name__, expected="an object with contours")
     for knots, closed in zip(entry.get("contours", []), _closed(entry), strict=True):
-        if closed and knots and any(knots):
+        if closed and knots not in _NOTHING:
             yield _as_points(path, place, knots)
 
 

@@ -223,3 +223,12 @@ def test_a_truncated_file_is_refused(seg):
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(InputError, match="expected a DICOM segmentation"):
         read_contours(path)
+
+
+def test_a_value_of_an_impossible_length_is_refused(seg):
+    path = seg.write([(1, 1, binary(9.0))])
+    columns = b"\x28\x00\x11\x00US\x02\x00"
+    # Three bytes hold no number of 16 bits.
+    path.write_bytes(path.read_bytes().replace(columns, b"\x28\x00\x11\x00US\x03\x00"))
+    with pytest.raises(InputError, match="expected a DICOM segmentation"):
+        read_contours(path)

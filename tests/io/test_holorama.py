@@ -157,6 +157,7 @@ GOOD = [[0.0, 9.0, 9.0], [0.0, 0.0, 9.0]]
         (holorama({7: frame(lumen=[1])}), r"frame 7 \(from 0\), lumen: found list"),
         (holorama({7: frame(lumen={"contours": 3})}), "lumen: found dict, expected an object with contours"),
         (holorama({7: frame(lumen=contour([[1, 2, 3]]))}), "found no pair of lists"),
+        (holorama({7: frame(lumen=contour(5.0))}), "found no pair of lists"),
         (holorama({7: frame(lumen=contour([[1, 2, 3], 4]))}), "found no pair of lists"),
         (holorama({7: frame(lumen=contour([[1, 2, 3], [1, 2]]))}), "found 3 x and 2 y"),
         (holorama({7: frame(lumen=contour([[1, 2, None], [1, 2, 3]]))}), "found a knot that is no number"),
