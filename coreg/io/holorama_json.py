@@ -35,7 +35,7 @@ _UNFIT = {"guiding_catheter": "guide catheter", "unanalyzable": "not analysable"
 # From the corner of the first pixel to its centre.
 _HALF_PIXEL = 0.5
 _FEWEST_AREAS = 3
-_NOTHING = (None, [], [[], []])
+_NOTHING: tuple[object, ...] = (None, [], [[], []])
 _LARGEST_SPREAD = 0.005
 _EXPECTED = "contours of HolOrama or AIVUS"
 
