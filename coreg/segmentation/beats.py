@@ -54,10 +54,14 @@ def beat_length(difference: npt.NDArray[np.float32], *, shortest: float, longest
     """
     least = 1e-3 * float(np.nanmean(difference[:, 1:]))
     level = np.log(np.maximum(difference, least).astype(np.float64))
+    mean = np.nanmean(level, axis=0)
     length = np.arange(shortest, longest + 1e-9, 0.25)
-    whole = _depth(np.nanmean(level, axis=0)[None], length)[0]
-    best = int(np.argmax(whole))
-    course = _length_course(level, length, float(length[best]))
+    whole = _depth(mean[None], length)[0]
+    best = 1 + int(np.argmax(whole[1:-1]))
+    if whole[best] < max(whole[best - 1], whole[best + 1]):
+        # No length within the limits stands out from its neighbours.
+        return BeatLength(float(length[best]), 0.0, np.full(len(level), length[best]))
+    course = _length_course(np.where(np.isfinite(level), level, mean), length, float(length[best]))
     return BeatLength(float(length[best]), float(whole[best]), course)
 
 
@@ -79,16 +83,15 @@ def _length_course(level: FloatArray, length: FloatArray, mean: float) -> FloatA
     if len(centres) < 2:
         return np.full(count, mean)
     parts = [level[int(c - 0.5 * width) : int(c + 0.5 * width)] for c in centres]
-    depth = _depth(np.array([np.nanmean(part, axis=0) for part in parts]), length)
+    depth = _depth(np.array([part.mean(axis=0) for part in parts]), length)
     belief = 0.5 * (np.log(length / mean) / DRIFT) ** 2
     found = length[np.argmax(depth / depth.max() - 0.1 * belief, axis=1)]
     return np.interp(np.arange(count), centres, gaussian_filter1d(found, 0.7, mode="nearest"))
 
 
-def motion_course(difference: npt.NDArray[np.float32], length: float) -> FloatArray:
-    """How fast the image changes at each frame, shape (N,), over a time that is short against a beat."""
-    half = max(1, round(length / 24.0))
-    course = np.sqrt(difference[: -2 * half, 2 * half].astype(np.float64))
+def motion_course(difference: npt.NDArray[np.float32], half: int) -> FloatArray:
+    """How much the image changes from so many frames before each frame to as many after it, shape (N,)."""
+    course = difference[: -2 * half, 2 * half].astype(np.float64)
     return np.pad(course, half, mode="edge")
 
 

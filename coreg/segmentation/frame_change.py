@@ -16,6 +16,7 @@ ANGLES, RADII = 48, 24
 # What lies nearer shows the catheter.
 NEAREST_MM = 0.65
 BATCH = 16
+LARGEST = 3.0
 
 
 def coarse_frames(images: PullbackImages, *, progress: Callable[[float], None]) -> Float32Array:
@@ -60,8 +61,11 @@ def _cell_averages(images: PullbackImages) -> sparse.csr_matrix:
     return sparse.csr_matrix((weight, (cell, np.flatnonzero(shown))), shape=(len(count), shown.size))
 
 
-def squared_differences(frames: Float32Array, most: int) -> Float32Array:
-    """Mean squared difference (N, most + 1) of each frame from the one so many frames later.
+def differences(frames: Float32Array, most: int) -> Float32Array:
+    """How much each frame differs from those after it: mean square over the cells.
+
+    The difference of a cell counts up to `LARGEST` times the median one between frames far apart: the
+    shadow of a guide wire that wanders must not outweigh all else.
 
     Parameters
     ----------
@@ -76,9 +80,14 @@ def squared_differences(frames: Float32Array, most: int) -> Float32Array:
         NaN where the run ends before.
     """
     count, cells = frames.shape
+    far = min(most, count - 1) // 3 + 1
+    cap = LARGEST * float(np.median(np.abs(frames[far:] - frames[:-far]))) if count > far else 0.0
     difference = np.full((count, most + 1), np.nan, dtype=np.float32)
     difference[:, 0] = 0.0
+    change = np.empty_like(frames)
     for lag in range(1, min(most, count - 1) + 1):
-        change = frames[lag:] - frames[:-lag]
-        difference[:-lag, lag] = np.einsum("ij,ij->i", change, change) / cells
+        part = change[:-lag]
+        np.subtract(frames[lag:], frames[:-lag], out=part)
+        np.clip(part, -cap, cap, out=part)
+        difference[:-lag, lag] = np.einsum("ij,ij->i", part, part) / cells
     return difference

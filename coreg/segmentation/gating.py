@@ -23,7 +23,7 @@ from coreg.segmentation.beats import (
     standardised,
     track_beats,
 )
-from coreg.segmentation.frame_change import coarse_frames, squared_differences
+from coreg.segmentation.frame_change import coarse_frames, differences
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,9 +33,10 @@ Progress = Callable[[str, float], None]
 SLOWEST_PER_MIN, FASTEST_PER_MIN = 40.0, 180.0
 # Where nothing says how many frames a second there are, a beat has so many.
 SHORTEST_FRAMES, LONGEST_FRAMES = 7.0, 90.0
-LEAST_DEPTH = 0.04
-LEAST_REPEATABILITY = 0.55
-SURE_DEPTH = 0.1
+# Half of the times over which motion is measured, as shares of a beat.
+SPANS = (1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0, 1.0 / 4.0)
+# What runs without a heartbeat do not reach.
+LEAST_DEPTH, LEAST_REPEATABILITY = 0.03, 0.5
 NOT_GATED = "not in the gated phase"
 
 
@@ -109,21 +110,20 @@ def find_gating(
         return None, f"No heartbeat was looked for: {count} frames hold fewer than {FEWEST_BEATS} beats."
     tell("gating: frames", 0.0)
     frames = coarse_frames(images, progress=lambda share: tell("gating: frames", 0.9 * share))
-    difference = squared_differences(frames, int(np.ceil(1.5 * longest)))
+    difference = differences(frames, int(np.ceil(1.5 * longest)))
     if not np.nanmax(difference) > 0.0:
         return None, "No heartbeat was found: all frames are the same."
     tell("gating: beats", 0.9)
     beat = beat_length(difference, shortest=shortest, longest=longest)
-    motion = motion_course(difference, beat.frames)
-    courses = _courses(motion, area_mm2, beat.frames)
+    motions = [motion_course(difference, max(1, round(share * beat.frames))) for share in SPANS]
+    courses = _courses(motions, area_mm2, beat.frames)
     start = track_beats(courses, beat.course)
     if len(start) < FEWEST_BEATS:
         return None, f"No heartbeat was found: only {len(start)} beats of a length could be followed."
-    repeats = repeatability(courses[0], start)
-    unsure = beat.depth < SURE_DEPTH and repeats < LEAST_REPEATABILITY
-    if beat.depth < LEAST_DEPTH or unsure:
+    repeats = np.mean([repeatability(each, start) for each in courses[: len(SPANS)]])
+    if beat.depth < LEAST_DEPTH or repeats < LEAST_REPEATABILITY:
         return None, "No heartbeat was found: no length of time after which the frames look alike again."
-    gating = _gated(start, motion, courses, phase)
+    gating = _gated(start, motions[0], courses, phase)
     tell("gating: beats", 1.0)
     return gating, _note(gating, images.frame_rate_hz)
 
@@ -147,19 +147,16 @@ def _limits(frame_rate_hz: float | None) -> tuple[float, float]:
     return shortest, 60.0 * frame_rate_hz / SLOWEST_PER_MIN
 
 
-def _courses(motion: FloatArray, area_mm2: FloatArray | None, beat: float) -> FloatArray:
-    """Standardised motion and, where it is known, area, (1 or 2, N)."""
-    least = max(float(motion[motion > 0.0].min(initial=np.inf)), 1e-6 * float(motion.max()))
-    courses = [standardised(np.log(np.maximum(motion, least)), beat)]
-    if area_mm2 is not None:
-        courses.append(standardised(np.log(np.maximum(area_mm2, 0.1)), beat))
-    return np.array(courses)
+def _courses(motions: list[FloatArray], area_mm2: FloatArray | None, beat: float) -> FloatArray:
+    """Standardised motions and, where it is known, area, (S, N)."""
+    given = motions if area_mm2 is None else [*motions, area_mm2]
+    return np.array([standardised(np.log(np.maximum(each, 1e-3 * each.mean())), beat) for each in given])
 
 
 def _gated(
     start: IntArray, motion: FloatArray, courses: FloatArray, phase: Literal["auto", "diastole", "systole"]
 ) -> Gating:
-    pauses = find_pauses(folded(motion[None], start)[0], _area_course(courses, start))
+    pauses = find_pauses(folded(motion[None], start)[0], _area_course(courses[len(SPANS) :], start))
     diastolic = diastole_probability(pauses)
     steadiest = min(range(len(pauses)), key=lambda i: (pauses[i].unrest, -pauses[i].length))
     if phase == "auto":
@@ -177,11 +174,9 @@ def _gated(
     )
 
 
-def _area_course(courses: FloatArray, start: IntArray) -> FloatArray:
-    """Mean area (PHASES,) over the beat, in standard errors of the mean."""
-    if len(courses) < 2:
-        return np.zeros(PHASES)
-    return folded(courses[1:], start)[0] * np.sqrt(len(start))
+def _area_course(area: FloatArray, start: IntArray) -> FloatArray:
+    """Mean area (PHASES,) over the beat, in standard errors of the mean, of standardised ones (0 or 1, N)."""
+    return folded(area, start)[0] * np.sqrt(len(start)) if len(area) else np.zeros(PHASES)
 
 
 def find_pauses(motion: FloatArray, area: FloatArray) -> tuple[Pause, ...]:
