@@ -65,12 +65,16 @@ def plaque_burdens(vessel: PullbackVessel) -> FloatArray:
     return burden
 
 
+def gated_frames(vessel: PullbackVessel) -> BoolArray:
+    """Frames (N,) that take part: all, or one per beat where a phase of the heart was found."""
+    if vessel.gating is None:
+        return np.ones(len(vessel), dtype=bool)
+    return np.isin(np.arange(len(vessel)), vessel.gating.frame)
+
+
 def counted_frames(vessel: PullbackVessel) -> BoolArray:
-    """Frames (N,) that are measured: those that are not marked, of a gated pullback one per beat."""
-    counted = ~vessel.marked
-    if vessel.gating is not None:
-        counted &= np.isin(np.arange(len(vessel)), vessel.gating.frame)
-    return counted
+    """Frames (N,) that are measured: those that take part and are not marked."""
+    return gated_frames(vessel) & ~vessel.marked
 
 
 def measures_of(vessel: PullbackVessel) -> PullbackMeasures:

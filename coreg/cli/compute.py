@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, number, part_of, table
+from coreg.cli.options import Phase
 from coreg.cli.provenance import provenance
+from coreg.cli.pullback_segmenting import gating_text, pullback_numbers, segmented_pullback
 from coreg.cli.running import REPORT, entered, use_threads
-from coreg.cli.segmenting import length_mm, segmented, vessel_numbers
+from coreg.cli.segmenting import length_mm, segmented, vessel_numbers, with_phase
 
 if TYPE_CHECKING:
-    from coreg.case import Case, CctaCase
+    from coreg.case import Case, CctaCase, PullbackCase
     from coreg.catheter_path import VirtualCatheterPath
     from coreg.ccta_vessel import CctaVessel
     from coreg.io.segmentation_files import VesselShapes
+    from coreg.pullback_vessel import PullbackVessel
+    from coreg.report import Part
     from coreg.result import Registration
     from coreg.validation import FrameErrors, LandmarkError
 
@@ -43,6 +47,8 @@ class Wanted:
         CPU threads; None leaves the choice to the libraries.
     force : bool
         Replace whatever is in the way.
+    phase : Phase
+        Of the heart, where the pullback's images run through the heartbeat.
     """
 
     method: Literal["nonrigid", "rigid"] = "nonrigid"
@@ -50,6 +56,32 @@ class Wanted:
     seed: int = 0
     threads: int | None = None
     force: bool = False
+    phase: Phase = Phase.auto
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedCcta:
+    """The CCTA of a case, and what was found in its image."""
+
+    case: CctaCase
+    vessel: CctaVessel
+    shapes: VesselShapes
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedPullback:
+    """The pullback of a case, and what was found in its images."""
+
+    case: PullbackCase
+    vessel: PullbackVessel
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was segmented on the way."""
+
+    ccta: SegmentedCcta | None = None
+    pullback: SegmentedPullback | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +94,7 @@ class Outcome:
     truth_errors: FrameErrors | None
     out: Path
     seconds: float
-    vessel: CctaVessel | None = None
+    found: Found = Found()
 
 
 def check_device(device: str) -> None:
@@ -106,35 +138,60 @@ def register_case(
         inputs = input_paths(case_file)
         folder = entered(stack, replaced_folder(out, case_file.id, force=wanted.force, inputs=inputs))
         given = load_case(path, progress=part_of(progress, 0.0, 0.05))
-        made = provenance(case_file.path, inputs)
+        made = with_phase(provenance(case_file, inputs), given.ccta_phase_percent)
         with naming(str(case_file.path)):
-            found = None
-            if given.lumen is None:
-                found = segmented(given.ccta, progress=part_of(progress, 0.05, 0.6))
-            case = given if found is None else _with_vessel(given, *found)
-            rest = part_of(progress, 0.05 if found is None else 0.6, 0.9)
+            found = _segmented(given, wanted.phase, progress=part_of(progress, 0.05, 0.6))
+            case = _with_found(given, found)
+            segmented_any = found.ccta is not None or found.pullback is not None
+            rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
             registration = _registered(case, wanted, progress=rest)
         registration = _completed(registration, made, found)
         progress("writing the report", 0.9)
-        outcome = _written(folder, case, registration, truth, None if found is None else (given.ccta, *found))
+        outcome = _written(folder, case, registration, truth, found)
     progress("done", 1.0)
     return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start)
 
 
-def _with_vessel(case: Case, vessel: CctaVessel, shapes: VesselShapes) -> Case:
-    """Give a case the lumen, centerline and side branches that were segmented."""
-    from coreg.centerline import VesselTree
+def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:
+    """Segment what the case does not outline: first the pullback, which is faster to refuse."""
+    pullback, ccta = None, None
+    share = 0.0
+    if given.pullback_images is not None:
+        share = 0.5 if given.lumen is None else 1.0
+        part = part_of(progress, 0.0, share)
+        pullback = SegmentedPullback(*segmented_pullback(given.pullback_case, phase=phase, progress=part))
+    if given.lumen is None:
+        found = segmented(given.ccta, progress=part_of(progress, share, 1.0))
+        ccta = SegmentedCcta(given.ccta, *found)
+    return Found(ccta, pullback)
 
-    tree = VesselTree((vessel.centerline,))
-    # The vessel runs from click to click already.
-    return dataclasses.replace(
-        case,
-        lumen=shapes.surface,
-        tree=tree,
-        ostium_mm=None,
-        distal_mm=None,
-        ccta_side_branches=vessel.side_branches,
-    )
+
+def _with_found(case: Case, found: Found) -> Case:
+    """Give a case the lumens, centerline and side branches that were segmented."""
+    from coreg.centerline import VesselTree
+    from coreg.segmentation import with_vessel
+    from coreg.segmentation.gating import gated_pullback
+
+    if found.ccta is not None:
+        vessel = found.ccta.vessel
+        # The vessel runs from click to click already.
+        case = dataclasses.replace(
+            case,
+            lumen=found.ccta.shapes.surface,
+            tree=VesselTree((vessel.centerline,)),
+            ostium_mm=None,
+            distal_mm=None,
+            ccta_side_branches=vessel.side_branches,
+        )
+    if found.pullback is not None:
+        seen = found.pullback.vessel
+        pullback = with_vessel(case.pullback, seen)
+        if seen.gating is not None:
+            pullback = gated_pullback(pullback, seen.gating)
+        case = dataclasses.replace(
+            case, pullback=pullback, pullback_side_branches=case.pullback_side_branches or seen.side_branches
+        )
+    return case
 
 
 def _registered(case: Case, wanted: Wanted, *, progress: Progress) -> Registration:
@@ -152,16 +209,31 @@ def _registered(case: Case, wanted: Wanted, *, progress: Progress) -> Registrati
     )
 
 
-def _completed(
-    registration: Registration, made: Mapping[str, Any], found: tuple[CctaVessel, VesselShapes] | None
-) -> Registration:
-    """Add how it was made, and the doubts that come with an automatic segmentation."""
-    from coreg.registration import doubted
+def _completed(registration: Registration, made: Mapping[str, Any], found: Found) -> Registration:
+    """Add how it was made, and the doubts that come with automatic segmentations."""
+    from coreg.registration import doubted, doubted_frames
 
-    of_lumen = "as given" if found is None else "segmented from the image"
-    provenance = {**made, **registration.provenance, "ccta_lumen": of_lumen}
+    provenance = {
+        **made,
+        **registration.provenance,
+        "ccta_lumen": _origin(found.ccta),
+        "pullback_lumen": _origin(found.pullback),
+    }
+    gating = None if found.pullback is None else found.pullback.vessel.gating
+    if gating is not None:
+        provenance |= {"pullback_phase": gating.phase, "pullback_phase_probability": gating.probability}
     registration = dataclasses.replace(registration, provenance=provenance)
-    return registration if found is None else doubted(registration, found[0])
+    if found.ccta is not None:
+        registration = doubted(registration, found.ccta.vessel)
+    if found.pullback is not None:
+        registration = doubted_frames(registration, found.pullback.vessel)
+    return registration
+
+
+def _origin(found: SegmentedCcta | SegmentedPullback | None) -> str:
+    if found is None:
+        return "as given"
+    return "segmented from the image" if isinstance(found, SegmentedCcta) else "segmented from the images"
 
 
 def _written(
@@ -169,13 +241,13 @@ def _written(
     case: Case,
     registration: Registration,
     truth: VirtualCatheterPath | None,
-    found: tuple[CctaCase, CctaVessel, VesselShapes] | None,
+    found: Found,
 ) -> Outcome:
     """Measure the errors and write all files of a result."""
     from coreg.io.landmark_files import write_landmarks
     from coreg.io.results import write_frames, write_registration, write_validation
-    from coreg.io.segmentation_files import write_ccta_segmentation
-    from coreg.report import segmentation_parts, write_report
+    from coreg.registration import phase_note
+    from coreg.report import write_report
     from coreg.validation import frame_errors, landmark_errors
 
     errors = landmark_errors(registration.path, case.landmarks)
@@ -185,16 +257,35 @@ def _written(
     if errors:
         write_validation(folder / "validation.csv", errors)
         write_landmarks(folder / LANDMARKS, case.landmarks)
-    more = []
-    if found is not None:
-        ccta, vessel, shapes = found
-        (folder / SEGMENTATION).mkdir()
-        made = registration.provenance
-        write_ccta_segmentation(folder / SEGMENTATION, vessel, shapes, case_id=case.id, made=made)
-        more = segmentation_parts(ccta, vessel, shapes.surface)
+    if found.pullback is not None:
+        note = phase_note(case.ccta_phase_percent, found.pullback.vessel.gating)
+        seen = found.pullback.vessel
+        seen = dataclasses.replace(seen, notes=(*seen.notes, *([note] if note else [])))
+        found = dataclasses.replace(found, pullback=dataclasses.replace(found.pullback, vessel=seen))
+    more = _written_segmentations(folder / SEGMENTATION, found, case.id, registration.provenance)
     write_report(folder / REPORT, case, registration, errors, truth_errors, more=more)
-    vessel_found = None if found is None else found[1]
-    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, vessel_found)
+    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, found)
+
+
+def _written_segmentations(folder: Path, found: Found, case_id: str, made: Mapping[str, Any]) -> list[Part]:
+    """Write the files of what was segmented; returns the sections of the page that show it."""
+    from coreg.io.pullback_segmentation_files import write_pullback_segmentation
+    from coreg.io.segmentation_files import write_ccta_segmentation
+    from coreg.report import pullback_parts, segmentation_parts
+
+    parts: list[Part] = []
+    if found.ccta is None and found.pullback is None:
+        return parts
+    folder.mkdir()
+    if found.pullback is not None:
+        case, seen = found.pullback.case, found.pullback.vessel
+        write_pullback_segmentation(folder, seen, case.pullback, case.images, case_id=case_id, made=made)
+        parts += pullback_parts(case, seen)
+    if found.ccta is not None:
+        ccta, vessel, shapes = found.ccta.case, found.ccta.vessel, found.ccta.shapes
+        write_ccta_segmentation(folder, vessel, shapes, case_id=case_id, made=made)
+        parts += segmentation_parts(ccta, vessel, shapes.surface)
+    return parts
 
 
 def headline(outcome: Outcome) -> str:
@@ -204,9 +295,7 @@ def headline(outcome: Outcome) -> str:
     rows += [("", f"- {reason}") for reason in registration.reasons]
     placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
     rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
-    if outcome.vessel is not None:
-        marked = f"{outcome.vessel.marked.mean():.0%} of it marked"
-        rows.append(("CCTA lumen", f"segmented over {length_mm(outcome.vessel):.1f} mm, {marked}"))
+    rows += _segmented_rows(outcome.found)
     if outcome.errors:
         rows.append(
             (f"landmarks ({len(outcome.errors)})", f"{mean_errors(outcome.errors)}, mean absolute error")
@@ -219,6 +308,22 @@ def headline(outcome: Outcome) -> str:
         ("report", str(outcome.out / REPORT)),
     ]
     return aligned(rows)
+
+
+def _segmented_rows(found: Found) -> list[tuple[str, str]]:
+    rows = []
+    if found.ccta is not None:
+        vessel = found.ccta.vessel
+        marked = f"{vessel.marked.mean():.0%} of it marked"
+        rows.append(("CCTA lumen", f"segmented over {length_mm(vessel):.1f} mm, {marked}"))
+    if found.pullback is not None:
+        seen = found.pullback.vessel
+        marked = f"{seen.marked.mean():.0%} of them marked"
+        rows.append(("pullback lumen", f"segmented in {len(seen)} frames, {marked}"))
+        if seen.gating is not None:
+            rows.append(("heartbeat", gating_text(found.pullback.case, seen.gating)))
+        rows += [("note", note) for note in seen.notes]
+    return rows
 
 
 def mean_errors(errors: Sequence[Any]) -> str:
@@ -253,8 +358,12 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "report": outcome.out / REPORT,
         "use": RESEARCH_ONLY,
     }
-    if outcome.vessel is not None:
-        data["segmentation"] = vessel_numbers(outcome.vessel)
+    if outcome.found.ccta is not None:
+        data["segmentation"] = vessel_numbers(outcome.found.ccta.vessel)
+    if outcome.found.pullback is not None:
+        data["pullback_segmentation"] = pullback_numbers(
+            outcome.found.pullback.case, outcome.found.pullback.vessel
+        )
     if outcome.errors:
         data["landmarks"] = errors_data(outcome.errors)
     if outcome.truth_errors is not None:

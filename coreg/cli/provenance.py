@@ -4,33 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coreg.io.case_file import CaseFile
 
 
-def provenance(case_path: Path, inputs: Sequence[Path]) -> dict[str, Any]:
+def provenance(case: CaseFile, inputs: Sequence[Path]) -> dict[str, Any]:
     """Return the versions of what computes and the SHA-256 of each input.
 
     Inputs are named relative to the case, so that a shared result does not tell where it was made. A
-    folder of DICOM files, also that of a slice that stands for its series, counts as one input, as the
-    names of its files may tell whose they are.
+    folder of images, also that of a slice that stands for its series, counts as one input and goes, like
+    any DICOM file, by its key, as the names of such files may tell whose they are.
     """
     import platform
     from importlib.metadata import version
 
     from coreg import __version__
-    from coreg.io.files import is_dicom_file
-    from coreg.io.results import sha256_of, sha256_of_folder
 
     names = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch", "pydicom")
     versions = {"coreg": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
-    folder = case_path.parent.resolve()
-    hashes = {}
-    for path in inputs:
-        full = path.resolve()
-        if path.is_dir() or is_dicom_file(path):
-            dicom = full if path.is_dir() else full.parent
-            hashes["ccta.image (all its DICOM files)"] = sha256_of_folder(dicom)
-        elif path.is_file():
-            inside = full.is_relative_to(folder)
-            hashes[str(full.relative_to(folder)) if inside else path.name] = sha256_of(path)
-    return {**versions, "inputs_sha256": hashes}
+    return {**versions, "inputs_sha256": dict(_hash(case, path) for path in inputs if path.exists())}
+
+
+def _hash(case: CaseFile, path: Path) -> tuple[str, str]:
+    """Name and SHA-256 of one input."""
+    from coreg.io.files import is_dicom_file
+    from coreg.io.picture_files import picture_files
+    from coreg.io.results import sha256_of, sha256_of_files, sha256_of_folder
+
+    key = _keys(case).get(path, "")
+    dicom = path.is_file() and is_dicom_file(path)
+    if key == "ccta.image" and (dicom or path.is_dir()):
+        folder = path if path.is_dir() else path.resolve().parent
+        return f"{key} (all its DICOM files)", sha256_of_folder(folder)
+    if path.is_dir():
+        pictures = picture_files(path)
+        return f"{key} (all its frames)", sha256_of_files(pictures) if pictures else sha256_of_folder(path)
+    if dicom:
+        return key, sha256_of(path)
+    full, folder = path.resolve(), case.path.parent.resolve()
+    inside = full.is_relative_to(folder)
+    return str(full.relative_to(folder)) if inside else path.name, sha256_of(path)
+
+
+def _keys(case: CaseFile) -> dict[Path, str]:
+    """Keys of the files that a case names."""
+    from coreg.io.case_model import used_ccta_files, used_files, used_pullback_files
+
+    used = (*used_files(case), *used_ccta_files(case), *used_pullback_files(case))
+    return {case.resolved(name): key for key, name in used}

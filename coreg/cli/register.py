@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from coreg.cli.options import Force, Json, Quiet, Seed, Threads, Verbose
+from coreg.cli.options import Force, Json, Phase, PhaseOption, Quiet, Seed, Threads, Verbose
 
 PLANNED = ("dtw", "bspline")
 
@@ -46,6 +46,7 @@ def register(
         str, typer.Option("--method", metavar="nonrigid|rigid", help="How to place it.", callback=_method)
     ] = "nonrigid",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.auto,
+    phase: PhaseOption = Phase.auto,
     use_landmarks: Annotated[
         bool, typer.Option("--use-landmarks", hidden=True, callback=_no_landmarks_yet)
     ] = False,
@@ -59,14 +60,15 @@ def register(
     """Find where every frame of a pullback lies in the CCTA. For research use only.
 
     Writes frames.csv (a pose per frame), registration.json, validation.csv where landmarks are known,
-    and report.html, the page to look at.
+    and report.html, the page to look at. Segments first what the case gives as images only: the CCTA's
+    lumen, the pullback's, or both.
     """
     from coreg.cli.compute import Wanted, headline, outcome_data, register_case
     from coreg.cli.console import Console
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     how: Literal["nonrigid", "rigid"] = "rigid" if method == "rigid" else "nonrigid"
-    wanted = Wanted(how, device.value, seed, threads, force)
+    wanted = Wanted(how, device.value, seed, threads, force, phase)
     with console.progress() as progress:
         outcome = register_case(case, out, wanted, progress=progress)
     for stage, cost in outcome.registration.costs.items():

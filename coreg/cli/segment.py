@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coreg.cli.options import Force, Json, Quiet, Seed, Threads, Verbose
+from coreg.cli.options import Force, Json, Phase, PhaseOption, Quiet, Seed, Threads, Verbose
 
 CaseArgument = Annotated[
     Path, typer.Argument(metavar="CASE", help="A case.toml, or the folder that holds it.")
@@ -70,6 +70,7 @@ def pullback(
     *,
     case: CaseArgument,
     out: Out,
+    phase: PhaseOption = Phase.auto,
     force: Force = False,
     seed: Seed = 0,
     threads: Threads = None,
@@ -77,7 +78,17 @@ def pullback(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Outline the lumen in the images of a pullback (planned). For research use only."""
-    del case, out, force, seed, threads, verbose, quiet, json
-    msg = "segmenting a pullback is planned but not available yet; outline its lumen and name it in the case"
-    raise typer.BadParameter(msg)
+    """Outline the lumen in the images of a pullback. For research use only.
+
+    Writes contours, labels and tables by frame, and report.html, the page to look at: lumen and side
+    branches, for IVUS also the external elastic membrane. Contours that the case names are measured
+    instead of the images.
+    """
+    del seed  # every command takes it; nothing here is random
+    from coreg.cli.console import Console
+    from coreg.cli.pullback_segmenting import pullback_data, pullback_headline, segment_pullback_case
+
+    console = Console(verbose=verbose, quiet=quiet, as_json=json)
+    with console.progress() as progress:
+        found = segment_pullback_case(case, out, phase=phase, threads=threads, force=force, progress=progress)
+    console.outcome(pullback_headline(found), pullback_data(found))

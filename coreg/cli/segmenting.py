@@ -82,7 +82,7 @@ def segment_case(
         progress("writing the report", 0.85)
         from coreg.report import write_segmentation_report
 
-        made = provenance(case_file.path, inputs)
+        made = with_phase(provenance(case_file, inputs), ccta.ccta_phase_percent)
         write_ccta_segmentation(folder, vessel, shapes, case_id=ccta.id, made=made)
         write_segmentation_report(folder / REPORT, ccta, vessel, shapes.surface, made)
     progress("done", 1.0)
@@ -115,11 +115,16 @@ def segment_tree(
         with naming(str(case_file.path)):
             tree = ccta_tree(ccta.known_image, ccta.mouth_mm, progress=part_of(progress, 0.15, 0.85))
         progress("writing the report", 0.85)
-        made = provenance(case_file.path, inputs)
+        made = provenance(case_file, inputs)
         write_ccta_tree(folder, tree, case_id=ccta.id, made=made)
         write_tree_report(folder / REPORT, ccta, tree, made)
     progress("done", 1.0)
     return TreeOutcome(ccta.id, tree, out, time.perf_counter() - start)
+
+
+def with_phase(made: dict[str, Any], ccta_phase_percent: float | None) -> dict[str, Any]:
+    """Add to how a result was made the phase of the heart that the CCTA shows, where it is known."""
+    return made if ccta_phase_percent is None else {**made, "ccta_phase_percent": ccta_phase_percent}
 
 
 def segmented(ccta: CctaCase, *, progress: Progress) -> tuple[CctaVessel, VesselShapes]:

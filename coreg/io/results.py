@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from coreg.io.files import existing_file, unusable
@@ -15,6 +16,7 @@ __all__ = [
     "read_registration",
     "replaced_folder",
     "sha256_of",
+    "sha256_of_files",
     "sha256_of_folder",
     "write_frames",
     "write_registration",
@@ -38,7 +40,12 @@ def sha256_of_folder(folder: Path) -> str:
     """
     from coreg.io.dicom_headers import dicom_files
 
+    return sha256_of_files(dicom_files(folder))
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Hash the content of files together, whatever their names and order."""
     together = hashlib.sha256()
-    for each in sorted(sha256_of(path) for path in dicom_files(folder)):
+    for each in sorted(sha256_of(path) for path in paths):
         together.update(bytes.fromhex(each))
     return together.hexdigest()

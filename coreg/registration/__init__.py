@@ -2,6 +2,13 @@
 
 from coreg.registration.register import register, torch_device
 from coreg.registration.scene import vessel_centerline
-from coreg.registration.segmented import doubted
+from coreg.registration.segmented import doubted, doubted_frames, phase_note
 
-__all__ = ["doubted", "register", "torch_device", "vessel_centerline"]
+__all__ = [
+    "doubted",
+    "doubted_frames",
+    "phase_note",
+    "register",
+    "torch_device",
+    "vessel_centerline",
+]

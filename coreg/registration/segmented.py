@@ -1,4 +1,4 @@
-"""What an automatic segmentation of the CCTA means for the trust in a registration."""
+"""What an automatic segmentation of CCTA or pullback means for the trust in a registration."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.ccta_vessel import CctaVessel
+from coreg.pullback_measures import gated_frames
+from coreg.pullback_vessel import Gating, PullbackVessel
 from coreg.result import Registration
 
 BoolArray = npt.NDArray[np.bool_]
 
 MOST_MARKED = 0.1
 MOST_NAMED = 3
+# Per cent of the RR interval that are surely ejection and its end, or surely rest before the next beat.
+SYSTOLE_PERCENT, DIASTOLE_PERCENT = (20.0, 50.0), (60.0, 90.0)
 
 
 def doubted(registration: Registration, vessel: CctaVessel) -> Registration:
@@ -43,8 +47,59 @@ def doubted(registration: Registration, vessel: CctaVessel) -> Registration:
         f"The CCTA lumen was segmented automatically, and {share:.0%} of it along the pullback is not to be "
         f"trusted ({stretches}); look at its sections"
     )
-    verdict = "review" if registration.verdict == "good" else registration.verdict
-    return replace(registration, verdict=verdict, reasons=(*registration.reasons, reason))
+    return _for_review(registration, reason)
+
+
+def doubted_frames(registration: Registration, vessel: PullbackVessel) -> Registration:
+    """Take frames whose lumen is not to be trusted for not reliable; ask for review where they are many.
+
+    Parameters
+    ----------
+    registration : Registration
+        Of a pullback with the outlines of ``vessel``.
+    vessel : PullbackVessel
+        As segmented from the images.
+
+    Returns
+    -------
+    Registration
+        The same; marked frames that have a pose are not reliable, for the reason of the segmentation.
+        Where they are more than a tenth of the placed frames that were to take part, a verdict of good
+        becomes one of review, with a reason that names frames.
+    """
+    path = registration.path
+    marked = vessel.marked[path.frame] & path.posed
+    reason = tuple(
+        _of_frame(vessel.reason[frame], before) if doubtful else before
+        for frame, doubtful, before in zip(path.frame.tolist(), marked, path.reason, strict=True)
+    )
+    path = replace(path, reliable=path.reliable & ~marked, reason=reason)
+    registration = replace(registration, path=path)
+    taking_part = path.posed & gated_frames(vessel)[path.frame]
+    share = (marked & taking_part).sum() / max(1, taking_part.sum())
+    if share <= MOST_MARKED:
+        return registration
+    named = _named_frames(vessel, path.frame[marked & taking_part])
+    text = (
+        f"The pullback was segmented automatically, and {share:.0%} of its placed frames are not to be "
+        f"trusted ({named}); look at them"
+    )
+    return _for_review(registration, text)
+
+
+def phase_note(ccta_phase_percent: float | None, gating: Gating | None) -> str:
+    """Say that CCTA and pullback show different phases of the heart; empty where that is not known."""
+    if ccta_phase_percent is None or gating is None:
+        return ""
+    shown = {"systole": SYSTOLE_PERCENT, "diastole": DIASTOLE_PERCENT}
+    other = "systole" if gating.phase == "diastole" else "diastole"
+    low, high = shown[other]
+    if not low <= ccta_phase_percent <= high:
+        return ""
+    return (
+        f"The CCTA shows {other} ({ccta_phase_percent:g} % of the beat), the gated frames {gating.phase} "
+        f"(with a probability of {gating.probability:.0%}): lumens and bends may differ."
+    )
 
 
 def covered_points(vessel: CctaVessel, path: VirtualCatheterPath) -> BoolArray:
@@ -61,5 +116,28 @@ def _named(vessel: CctaVessel, covered: BoolArray) -> str:
     inside = [each for each in vessel.marked_stretches if each[1] >= arc[0] and each[0] <= arc[-1]]
     longest = sorted(inside, key=lambda each: each[0] - each[1])[:MOST_NAMED]
     texts = [f"{start:.0f} to {end:.0f} mm: {reason}" for start, end, reason in sorted(longest)]
+    more = len(inside) - len(longest)
+    return "; ".join(texts) + (f"; and {more} more stretches" if more else "")
+
+
+def _for_review(registration: Registration, reason: str) -> Registration:
+    verdict = "review" if registration.verdict == "good" else registration.verdict
+    return replace(registration, verdict=verdict, reasons=(*registration.reasons, reason))
+
+
+def _of_frame(doubt: str, before: str) -> str:
+    """Reason of a frame whose lumen is doubted; what keeps it out altogether stays."""
+    return before if before and not before.startswith("no contour") else f"lumen not to be trusted: {doubt}"
+
+
+def _named_frames(vessel: PullbackVessel, frames: npt.NDArray[np.int64]) -> str:
+    """Name the longest stretches of marked frames, of those given."""
+    wanted = set(frames.tolist())
+    inside = [each for each in vessel.marked_stretches if wanted & set(range(each[0], each[1] + 1))]
+    longest = sorted(inside, key=lambda each: each[0] - each[1])[:MOST_NAMED]
+    texts = [
+        f"frames {first} to {last}: {reason}" if last > first else f"frame {first}: {reason}"
+        for first, last, reason in sorted(longest)
+    ]
     more = len(inside) - len(longest)
     return "; ".join(texts) + (f"; and {more} more stretches" if more else "")
