@@ -23,9 +23,7 @@ NO_CONTOUR = "no contour in this frame"
 OUTSIDE = "the catheter lies outside this contour"
 
 
-def vessel_from_contours(
-    pullback: Pullback, *, side_branches: tuple[SideBranch, ...] = ()
-) -> PullbackVessel:
+def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch, ...] = ()) -> PullbackVessel:
     """Measure the contours of a pullback along rays from the catheter.
 
     Parameters
