@@ -52,12 +52,14 @@ def phantom(
         bool,
         typer.Option(
             "--images",
-            help="Give the cases a CCTA image, to be segmented, instead of a lumen label and a centerline. "
-            "Adds some seconds and 10-25 MB per patient.",
+            help="Give the cases images, to be segmented: of the CCTA instead of a lumen label and a "
+            "centerline, of the pullback instead of contours. Adds about a minute and 50-100 MB per patient.",
         ),
     ] = False,
-    dicom: Annotated[
-        bool, typer.Option("--dicom", help="Like --images, with the image as a DICOM series.")
+    dicom: Annotated[bool, typer.Option("--dicom", help="Like --images, with the images as DICOM.")] = False,
+    contours: Annotated[
+        bool,
+        typer.Option("--contours", help="With --images or --dicom: leave the pullback its contours."),
     ] = False,
     force: Force = False,
     verbose: Verbose = False,
@@ -72,9 +74,20 @@ def phantom(
     Example: coreg phantom --seed 7 --count 3 --level hard --out phantoms
     """
     from coreg.cli.console import Console
-    from coreg.io.phantom_files import Truth, write_manifest, write_phantom
-    from coreg.phantom import ccta_preset, lumen_surface, make_ccta, make_patient, preset
+    from coreg.io.phantom_files import PullbackTruth, Truth, write_manifest, write_phantom
+    from coreg.phantom import (
+        ccta_preset,
+        lumen_surface,
+        make_ccta,
+        make_patient,
+        make_pullback_images,
+        preset,
+        pullback_preset,
+    )
 
+    if contours and not (images or dicom):
+        msg = "it goes with --images or --dicom"
+        raise typer.BadParameter(msg, param_hint="--contours")
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     settings = preset(level.value, modality=modality.value)
     rows = []
@@ -83,14 +96,31 @@ def phantom(
             progress(f"patient {seed + i}", i / count)
             patient = make_patient(seed + i, settings=settings)
             case = patient.case
-            facts, ccta = patient.facts(), None
+            facts, ccta, run = patient.facts(), None, None
+            image_level = IMAGE_LEVELS[level]
             if images or dicom:
-                made = make_ccta(patient, settings=ccta_preset(IMAGE_LEVELS[level]))
+                made = make_ccta(patient, settings=ccta_preset(image_level))
                 facts |= made.facts()
                 ccta = _image_truth(made, dicom=dicom)
+            if (images or dicom) and not contours:
+                drawn = make_pullback_images(
+                    patient,
+                    settings=pullback_preset(image_level, modality=modality.value),
+                    ccta_settings=ccta_preset(image_level),
+                )
+                facts |= drawn.facts()
+                run = PullbackTruth(drawn.exported(), drawn.vessel, dicom=dicom)
             lumen = lumen_surface(patient.lumen)
             truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen, facts)
-            write_phantom(out / case.id, case, truth, ccta=ccta, clockwise=patient.clockwise, force=force)
+            write_phantom(
+                out / case.id,
+                case,
+                truth,
+                ccta=ccta,
+                pullback=run,
+                clockwise=patient.clockwise,
+                force=force,
+            )
             rows.append((case.id, case.id, case.patient, case.vessel))
         write_manifest(out / MANIFEST, rows)
     patients = f"{count} synthetic patient{'s' * (count > 1)}"

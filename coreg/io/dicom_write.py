@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,16 @@ from coreg.volume import Volume
 INTERCEPT_HU = -1024
 LARGEST_HU = INTERCEPT_HU + 4095
 PATIENT = "PHANTOM"
+# Required to be there, and empty.
+EMPTY = (
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+)
 
 
 def write_ct_series(folder: Path, volume: Volume, *, name: str) -> None:
@@ -47,46 +58,54 @@ def write_ct_series(folder: Path, volume: Volume, *, name: str) -> None:
         dataset = _common(volume, axes, name)
         dataset.InstanceNumber = number
         dataset.ImagePositionPatient = [f"{value:.10g}" for value in np.round(origin, 4)]
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(name, f"image {number}")
+        instance = synthetic_uid(name, f"image {number}")
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = instance
         dataset.set_pixel_data(pixels, "MONOCHROME2", 12, generate_instance_uid=False)
         dataset.save_as(folder / f"IM{number:04d}.dcm", enforce_file_format=True)
 
 
-def _uid(name: str, what: str) -> UID:
+def synthetic_uid(name: str, what: str) -> UID:
+    """Make the UID of something of a synthetic patient; the same names always give the same one."""
     return generate_uid(entropy_srcs=["coreg phantom", name, what])
+
+
+def synthetic_dataset(storage: UID, name: str, *, empty: Sequence[str] = ()) -> Dataset:
+    """Begin an object of a synthetic patient.
+
+    Parameters
+    ----------
+    storage : UID
+        Its SOP class.
+    name : str
+        Patient id.
+    empty : sequence of str
+        Keywords of more attributes that are required to be there, and empty.
+    """
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = storage
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = Dataset()
+    dataset.file_meta = meta
+    dataset.SOPClassUID = storage
+    dataset.Manufacturer = "coreg phantom"
+    dataset.PatientName = PATIENT
+    dataset.PatientID = name
+    for keyword in (*EMPTY, *empty):
+        setattr(dataset, keyword, None)
+    return dataset
 
 
 def _common(volume: Volume, axes: npt.NDArray[np.float64], name: str) -> Dataset:
     """Everything of a slice but its number, place and pixels."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = Dataset()
-    dataset.file_meta = meta
-    dataset.SOPClassUID = CTImageStorage
+    dataset = synthetic_dataset(
+        CTImageStorage, name, empty=("PositionReferenceIndicator", "AcquisitionNumber", "KVP")
+    )
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.Modality = "CT"
-    dataset.Manufacturer = "coreg phantom"
-    dataset.PatientName = PATIENT
-    dataset.PatientID = name
-    # Required to be there, and empty.
-    for keyword in (
-        "StudyDate",
-        "StudyTime",
-        "AccessionNumber",
-        "ReferringPhysicianName",
-        "PatientBirthDate",
-        "PatientSex",
-        "StudyID",
-        "PositionReferenceIndicator",
-        "AcquisitionNumber",
-        "KVP",
-    ):
-        setattr(dataset, keyword, None)
     dataset.PatientPosition = "HFS"
-    dataset.StudyInstanceUID = _uid(name, "study")
-    dataset.SeriesInstanceUID = _uid(name, "series")
-    dataset.FrameOfReferenceUID = _uid(name, "frame of reference")
+    dataset.StudyInstanceUID = synthetic_uid(name, "study")
+    dataset.SeriesInstanceUID = synthetic_uid(name, "series")
+    dataset.FrameOfReferenceUID = synthetic_uid(name, "frame of reference")
     dataset.SeriesNumber = 1
     slice_mm, row_mm, column_mm = volume.spacing_mm.tolist()
     dataset.SliceThickness = f"{slice_mm:.6g}"

@@ -18,17 +18,36 @@ from coreg.io.centerlines import write_centerline_csv
 from coreg.io.contour_formats import write_contours
 from coreg.io.dicom_write import write_ct_series
 from coreg.io.frames_csv import write_frames
+from coreg.io.label_stack import write_label_stack
 from coreg.io.landmark_files import write_ccta_side_branches, write_landmarks, write_positions
+from coreg.io.pullback_dicom_write import header_tells_positions, write_pullback_dicom
+from coreg.io.pullback_segmentation_files import write_pullback_vessel
 from coreg.io.result_folder import replaced_folder
 from coreg.io.surfaces import write_surface
 from coreg.io.tables import Cell, write_table
 from coreg.io.volumes import write_volume
 from coreg.landmarks import Landmark, SideBranch
+from coreg.pullback import Pullback
+from coreg.pullback_images import PullbackImages
+from coreg.pullback_vessel import PullbackVessel
 from coreg.surface import Surface
 from coreg.volume import Volume
 
 TRUTH = "truth"
 IMAGE, DICOM = "ccta.nii.gz", "ccta"
+PULLBACK_IMAGE, PULLBACK_DICOM = "pullback.nii.gz", "pullback.dcm"
+CONTOURS, POSITIONS = "contours.csv", "positions.csv"
+RUN_KEYS = (
+    "image",
+    "lumen",
+    "modality",
+    "catheter_type",
+    "acquisition",
+    "view",
+    "frame_rate_hz",
+    "frame_spacing_mm",
+    "positions",
+)
 LUMEN_LABEL = 1
 PLAQUE_COLUMNS = ("kind", "first_mm", "last_mm", "angle_deg", "thickness_mm", "area_share")
 
@@ -86,12 +105,32 @@ class ImageTruth:
     dicom: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class PullbackTruth:
+    """The images of a synthetic pullback, and what is known exactly of them.
+
+    Attributes
+    ----------
+    images : PullbackImages
+        As the console shows them, with what it burns in.
+    vessel : PullbackVessel
+        Lumen, membrane, side branches and calcium.
+    dicom : bool
+        Whether the images are written as a DICOM file instead of a NIfTI stack.
+    """
+
+    images: PullbackImages
+    vessel: PullbackVessel
+    dicom: bool = False
+
+
 def write_phantom(
     folder: Path,
     case: Case,
     truth: Truth,
     *,
     ccta: ImageTruth | None = None,
+    pullback: PullbackTruth | None = None,
     clockwise: bool = False,
     force: bool = False,
 ) -> None:
@@ -107,6 +146,8 @@ def write_phantom(
         Goes into ``truth/``, out of the case's sight.
     ccta : ImageTruth, optional
         An image that the case has instead of the label and the centerline.
+    pullback : PullbackTruth, optional
+        Images that the case has instead of the pullback's contours.
     clockwise : bool
         Whether contours are written from +row towards +column, which readers must not mind.
     force : bool
@@ -120,9 +161,14 @@ def write_phantom(
     force = force or _is_phantom(folder, case.id)
     with replaced_folder(folder, case.id, force=force) as temporary:
         named = _write_lumen(temporary, case) if ccta is None else _write_image(temporary, case, ccta)
-        _write_case(temporary, case, named, clockwise=clockwise)
+        run = _write_contours(temporary, case, clockwise) if pullback is None else {}
+        if pullback is not None:
+            run = _write_pullback_image(temporary, case, pullback)
+        _write_case(temporary, case, named, run)
         (temporary / TRUTH).mkdir()
         _write_truth(temporary / TRUTH, truth)
+        if pullback is not None:
+            write_pullback_vessel(temporary / TRUTH, pullback.vessel, case.pullback, pullback.images)
         if ccta is not None:
             _write_image_truth(temporary / TRUTH, ccta)
 
@@ -166,34 +212,54 @@ def _write_image_truth(folder: Path, ccta: ImageTruth) -> None:
     write_table(folder / "plaque.csv", PLAQUE_COLUMNS, ccta.plaques)
 
 
-def _write_case(folder: Path, case: Case, ccta: Mapping[str, Any], *, clockwise: bool) -> None:
+def _write_contours(folder: Path, case: Case, clockwise: bool) -> dict[str, Any]:
+    """Write the outlines of the lumen; what the case file names of the pullback."""
+    pullback, step = case.pullback, -1 if clockwise else 1
+    write_contours(folder / CONTOURS, {"lumen": {k: v[::step] for k, v in pullback.lumen.items()}})
+    solid = pullback.modality == "IVUS" and pullback.acquisition == "gated"
+    run = {"lumen": CONTOURS, "catheter_type": "solid-state" if solid else "rotating"}
+    return run | _written_positions(folder, pullback)
+
+
+def _write_pullback_image(folder: Path, case: Case, pullback: PullbackTruth) -> dict[str, Any]:
+    """Write the images; what the case file names of the pullback."""
+    images, run = pullback.images, {"catheter_type": pullback.images.catheter_type}
+    if pullback.dicom:
+        write_pullback_dicom(folder / PULLBACK_DICOM, images, case.pullback, name=case.id)
+        told = header_tells_positions(images, case.pullback)
+        where = {} if told else _written_positions(folder, case.pullback)
+        return {"image": PULLBACK_DICOM, **run, **where}
+    spacing = (case.pullback.frame_spacing_mm, *images.pixel_spacing_mm[::-1].tolist())
+    write_label_stack(
+        folder / PULLBACK_IMAGE, iter(images.pixels), shape=images.pixels.shape, spacing_mm=spacing
+    )
+    where = _written_positions(folder, case.pullback)
+    return {"image": PULLBACK_IMAGE, **run, "frame_rate_hz": images.frame_rate_hz, **where}
+
+
+def _written_positions(folder: Path, pullback: Pullback) -> dict[str, Any]:
+    """Say where the frames lie: in the case file, or in one that is written."""
+    steps_mm = np.diff(pullback.position_mm[::-1])
+    if np.ptp(steps_mm) < 1e-6:
+        return {"frame_spacing_mm": round(float(np.median(steps_mm)), 6)}
+    positions = zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True)
+    write_positions(folder / POSITIONS, dict(positions))
+    return {"positions": POSITIONS}
+
+
+def _write_case(folder: Path, case: Case, ccta: Mapping[str, Any], run: Mapping[str, Any]) -> None:
     pullback = case.pullback
     clicks = (("ostium", case.ostium_mm), ("distal", case.distal_mm))
     points = {name: [float(each) for each in point] for name, point in clicks if point is not None}
-    step = -1 if clockwise else 1
-    write_contours(folder / "contours.csv", {"lumen": {k: v[::step] for k, v in pullback.lumen.items()}})
-    gated = pullback.modality == "IVUS"
-    run: dict[str, Any] = {
-        "lumen": "contours.csv",
-        "modality": pullback.modality,
-        "catheter_type": "solid-state" if gated else "rotating",
-        "acquisition": "gated" if gated else "motorized",
-        "view": pullback.view,
-    }
-    steps_mm = np.diff(pullback.position_mm[::-1])
-    if np.ptp(steps_mm) < 1e-6:
-        run["frame_spacing_mm"] = round(float(np.median(steps_mm)), 6)
-    else:
-        run["positions"] = "positions.csv"
-        positions = zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True)
-        write_positions(folder / "positions.csv", dict(positions))
+    facts = {"modality": pullback.modality, "acquisition": pullback.acquisition, "view": pullback.view}
+    known = {**run, **facts}
     write_landmarks(folder / "landmarks.csv", case.landmarks)
     content = {
         "id": case.id,
         "patient": case.patient,
         "vessel": case.vessel,
         "ccta": {**ccta, **points},
-        "pullback": run,
+        "pullback": {key: known[key] for key in RUN_KEYS if key in known},
         "landmarks": {"file": "landmarks.csv"} if case.landmarks else None,
     }
     write_case_file(folder / CASE_NAME, content)

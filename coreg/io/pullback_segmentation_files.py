@@ -107,23 +107,29 @@ def write_pullback_segmentation(
         found = f"{len(pullback)} in the pullback, {'no' if images is None else len(images)} images"
         msg = f"a vessel of {count} frames needs frames 0 to {count - 1}, got {found}"
         raise ValueError(msg)
-    grid = _grid_of(vessel, images)
-    _write_labels(folder, vessel, grid, _spacing_mm(pullback))
+    write_pullback_vessel(folder, vessel, pullback, images)
     contours = vessel_contours(vessel)
     write_contours(folder / CONTOURS, _rounded(contours))
+    grid, names = _grid_of(vessel, images), _table_names(vessel)
     _write_holorama(folder, vessel, pullback, grid, contours)
-    names = _table_names(vessel)
-    write_volume(folder / SECTIONS, _sections(vessel, names))
-    write_pullback_side_branches(folder / SIDE_BRANCHES, vessel.side_branches)
-    write_table(folder / CALCIUM, _CALCIUM_COLUMNS, _calcium_rows(vessel.calcium))
-    quality = zip(range(count), vessel.quality.tolist(), vessel.reason, strict=True)
-    write_table(folder / QUALITY, ["frame", "quality", "reason"], quality)
     if vessel.gating is not None:
         write_table(folder / GATING, ["frame", "signal", "gated"], _gating_rows(vessel.gating))
     content = _summary(vessel, images, grid, names)
     content |= {"case_id": case_id, "provenance": made}
     text = json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False)
     write_text(folder / FILE_NAME, text + "\n")
+
+
+def write_pullback_vessel(
+    folder: Path, vessel: PullbackVessel, pullback: Pullback, images: PullbackImages | None
+) -> None:
+    """Write the labels and tables of a vessel alone, whether found or known; see above."""
+    _write_labels(folder, vessel, _grid_of(vessel, images), _spacing_mm(pullback))
+    write_volume(folder / SECTIONS, _sections(vessel, _table_names(vessel)))
+    write_pullback_side_branches(folder / SIDE_BRANCHES, vessel.side_branches)
+    write_table(folder / CALCIUM, _CALCIUM_COLUMNS, _calcium_rows(vessel.calcium))
+    quality = zip(range(len(vessel)), vessel.quality.tolist(), vessel.reason, strict=True)
+    write_table(folder / QUALITY, ["frame", "quality", "reason"], quality)
 
 
 def read_pullback_segmentation(folder: Path) -> PullbackVessel:

@@ -26,10 +26,11 @@ Complex64Array = npt.NDArray[np.complex64]
 IVUS_STEP_MM = 0.02
 CATHETER_MM = 0.45
 CELL_MM, SLAB_MM = 0.04, 0.15
-GREY_PER_DB, ADVENTITIA_GREY = 5.0, 190.0
+GREY_PER_DB, ADVENTITIA_GREY = 5.0, 180.0
 MEDIA_MM = 0.12
 PATCH_MM = 0.05
 FRONT_MM = 0.12
+GUIDE_MM = 0.15
 SHADOW_DB_PER_MM = 120.0
 
 
@@ -140,15 +141,16 @@ def _tissue(section: Section, samples: Samples, look: IvusLook) -> tuple[Float32
     echo[(r > membrane - MEDIA_MM) & (r <= membrane)] = -27.0
     far = np.clip((r - membrane - 0.35) / 0.6, 0.0, 1.0)
     beyond = (1.0 + 1.5 * mottled) + far * (3.0 * mottled - 13.0)
-    echo = np.where(r > membrane, beyond, echo).astype(np.float32)
-    return echo, np.full(behind.shape, look.fall_db_per_mm, dtype=np.float32)
+    fall = np.full_like(behind, look.fall_db_per_mm)
+    return np.where(r > membrane, beyond, echo).astype(np.float32), fall
 
 
 def _guide_wall(samples: Samples) -> tuple[Float32Array, Float32Array]:
     """Echo and fall of a guide catheter's wall: a bright ring with nothing behind it."""
     behind = samples.behind_mm
-    echo = np.where(behind < 0.15, np.float32(5.0), np.float32(-15.0))
-    return echo, np.where(behind > 0.15, np.float32(SHADOW_DB_PER_MM), np.float32(0.0))
+    solid = behind < GUIDE_MM
+    echo = np.where(solid, np.float32(5.0), np.float32(-15.0)).astype(np.float32)
+    return echo, np.where(solid, np.float32(0.0), np.float32(SHADOW_DB_PER_MM)).astype(np.float32)
 
 
 def _add_fronts(

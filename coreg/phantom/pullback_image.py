@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -75,6 +76,21 @@ class PhantomPullback:
     def eem_mm(self) -> FloatArray:
         """Where each line of sight passes the external elastic membrane, (N, A)."""
         return np.asarray(self.vessel.eem_mm)
+
+    def facts(self) -> dict[str, str | float]:
+        """How the images were made, for a table."""
+        reasons = Counter(each for each in self.vessel.reason if each)
+        return {
+            "pullback_frequency_mhz": self.settings.frequency_mhz if self.images.modality == "IVUS" else "",
+            "pullback_catheter_type": self.images.catheter_type,
+            "pullback_pixel_mm": float(self.images.pixel_spacing_mm[0]),
+            "pullback_bad_frames": "; ".join(f"{count} {reason}" for reason, count in reasons.items()),
+            "pullback_calcium_arcs": len(self.vessel.calcium),
+        }
+
+    def exported(self) -> PullbackImages:
+        """The images as a console exports them, see `screen`."""
+        return replace(self.images, pixels=self.screen(), hidden=None)
 
     def screen(self) -> ImageArray:
         """Frames (N, rows, columns) as the console shows and exports them."""

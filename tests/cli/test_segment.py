@@ -371,7 +371,7 @@ def test_register_segments_a_case_without_lumen_and_shows_it(coreg, tmp_path):
     from coreg.io.segmentation_files import read_ccta_segmentation
     from coreg.validation import frame_errors
 
-    assert coreg("phantom", "--seed", 7, "--images", "--out", tmp_path / "patients").status == 0
+    assert coreg("phantom", "--seed", 7, "--images", "--contours", "--out", tmp_path / "patients").status == 0
     case, out = tmp_path / "patients" / "phantom-7", tmp_path / "out"
     done = coreg("register", case, "--out", out, "--json")
     assert done.status == 0, done.err
