@@ -24,7 +24,7 @@ from coreg.io.case_model import (
 from coreg.io.centerlines import read_centerlines
 from coreg.io.files import naming, unusable
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
-from coreg.io.pullback_files import open_pullback_image, read_pullback
+from coreg.io.pullback_files import open_pullback_image, position_source, read_pullback
 from coreg.io.pullback_image_files import read_pullback_images
 from coreg.io.surfaces import is_surface_file, open_edge_length_mm, read_surface, turned_edge_share
 from coreg.io.volumes import data_files, is_volume_file, read_label
@@ -237,6 +237,7 @@ def _read_pullback(
     # Positions before pixels, which take their time.
     pullback = read_pullback(case, source)
     images = read_pullback_images(case, source, progress)
+    images = replace(images, sources={**images.sources, "position_mm": position_source(case, source)})
     return replace(pullback, field_of_view_mm=images.field_of_view_mm), images
 
 

@@ -19,6 +19,7 @@ from coreg.io.frame_source import FrameSource
 from coreg.io.given_contours import GivenContours, read_eem_contours, read_given_contours
 from coreg.io.landmark_files import read_positions
 from coreg.io.pullback_image_files import (
+    FROM_CASE,
     LONGEST_PULLBACK_MM,
     image_modality,
     image_positions_mm,
@@ -87,6 +88,15 @@ def open_pullback_image(case: CaseFile) -> FrameSource:
         expected = f"a pullback of at least {_FEWEST_FRAMES} frames"
         raise case.bad(key="pullback.image", found=found, expected=expected)
     return source
+
+
+def position_source(case: CaseFile, source: FrameSource) -> str:
+    """Say where the positions of a pullback with an image come from."""
+    if case.pullback.positions is not None:
+        return f"{FROM_CASE} (positions)"
+    if case.pullback.frame_spacing_mm is not None:
+        return f"{FROM_CASE} (frame_spacing_mm)"
+    return f"the file ({source.facts.sources['position_mm']})"
 
 
 def _bare_pullback(case: CaseFile, source: FrameSource) -> Pullback:

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_measures import areas_mm2
 from coreg.pullback_vessel import OPEN, SEEN, PullbackVessel
-from coreg.report.pullback_views import FramePick, SegmentedRun, shown_reach_mm
+from coreg.report.pullback_views import FramePick, SegmentedRun, shown_reach_mm, white_level
 from coreg.report.style import DOUBT, LANDMARK, PULLBACK, WALL, WIDTH_IN
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,20 +34,21 @@ def frame_gallery(run: SegmentedRun, picks: Sequence[FramePick]) -> Figure:
     height = rows * (side + TITLE_IN) + LEGEND_IN
     figure = Figure(figsize=(WIDTH_IN, height))
     reach = shown_reach_mm(run.vessel)
+    white = 255.0 if run.images is None else white_level(run.images)
     for i, pick in enumerate(picks):
         row, column = divmod(i, COLUMNS)
         left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * (side + TITLE_IN) - TITLE_IN
         place = (left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height)
-        _draw(figure.add_axes(place), run, pick, reach)
+        _draw(figure.add_axes(place), run, pick, reach, white)
     figure.legend(handles=_handles(run.vessel), loc="lower center", ncols=7)
     return figure
 
 
-def _draw(axes: Axes, run: SegmentedRun, pick: FramePick, reach: float) -> None:
+def _draw(axes: Axes, run: SegmentedRun, pick: FramePick, reach: float, white: float) -> None:
     vessel, dark = run.vessel, run.images is not None
     axes.set_facecolor("black" if dark else "white")
     if run.images is not None:
-        _show(axes, run.images, pick.frame, reach)
+        _show(axes, run.images, pick.frame, reach, white)
     draw_outlines(axes, vessel, pick.frame, dark=dark)
     ink = "white" if dark else "black"
     axes.plot(0.0, 0.0, "+", color="#F0E442" if dark else "black", markersize=8, markeredgewidth=1.2)
@@ -74,7 +75,7 @@ def _title(vessel: PullbackVessel, pick: FramePick) -> str:
     return "\n".join(each for each in (head, numbers, shown) if each)
 
 
-def _show(axes: Axes, images: PullbackImages, frame: int, reach: float) -> None:
+def _show(axes: Axes, images: PullbackImages, frame: int, reach: float, white: float) -> None:
     """Show no more of an image than the panel holds: large frames would only make a large page."""
     spacing, centre, shape = images.pixel_spacing_mm, images.catheter_px, images.pixels.shape[1:]
     first = np.maximum(np.floor(centre - reach / spacing).astype(int), 0)
@@ -88,7 +89,7 @@ def _show(axes: Axes, images: PullbackImages, frame: int, reach: float) -> None:
         extent=(left, right, bottom, top),
         cmap="gray",
         vmin=0,
-        vmax=255,
+        vmax=white,
         aspect="auto",
         interpolation="bilinear",
     )
@@ -126,7 +127,7 @@ def _stroke(
     style: str | tuple[int, tuple[float, float]],
     *,
     around: str | None,
-    width: float = 1.6,
+    width: float = 1.8,
 ) -> None:
     """Draw the pieces of a closed outline between neighbours of which either has a state."""
     if not where.any():
@@ -138,7 +139,7 @@ def _stroke(
     effects = (
         []
         if around is None
-        else [patheffects.withStroke(linewidth=width + 1.4, foreground=around, alpha=0.75)]
+        else [patheffects.withStroke(linewidth=width + 1.2, foreground=around, alpha=0.6)]
     )
     axes.plot(
         *np.where(near[:, None], points, np.nan).T,

@@ -20,6 +20,7 @@ from coreg.report.pullback_views import (
     lengthwise_cut,
     named_branches,
     shown_reach_mm,
+    white_level,
 )
 from coreg.report.style import (
     CALCIUM,
@@ -58,6 +59,7 @@ def cuts(run: SegmentedRun) -> Figure:
     height = TOP_IN + len(views) * CUT_IN + (len(views) - 1) * GAP_IN + BOTTOM_IN
     figure = Figure(figsize=(WIDTH_IN, height))
     reach, frames, columns = shown_reach_mm(run.vessel), run.frames, columns_of(run)
+    white = 255.0 if run.images is None else white_level(run.images)
     for i, (angle, outlined) in enumerate(views):
         bottom = height - TOP_IN - (i + 1) * CUT_IN - i * GAP_IN
         axes = figure.add_axes(_place(bottom, CUT_IN, height))
@@ -65,7 +67,9 @@ def cuts(run: SegmentedRun) -> Figure:
             picture = lengthwise_cut(run.images, columns.frame, np.deg2rad(angle), reach_mm=reach)
             axes.set_facecolor("#30343c")
             extent = (columns.first_mm, columns.last_mm, -reach, reach)
-            axes.imshow(picture, extent=extent, origin="lower", cmap="gray", vmin=0, vmax=255, aspect="auto")
+            axes.imshow(
+                picture, extent=extent, origin="lower", cmap="gray", vmin=0, vmax=white, aspect="auto"
+            )
         if outlined:
             _cut_outlines(axes, run, angle, reach)
         along_vessel(axes, frames.position_mm, label=i == len(views) - 1)
@@ -112,17 +116,20 @@ def _branch_lines(axes: Axes, run: SegmentedRun) -> None:
 def _name_branches(axes: Axes, run: SegmentedRun) -> None:
     """Write ids inside the upper border, in two heights where they would touch."""
     last, high = np.inf, False
+    right = min(axes.get_xlim())
     low, top = axes.get_ylim()
     apart = 0.025 * abs(float(np.ptp(axes.get_xlim())))
     for branch, frame, _ in sorted(named_branches(run.vessel), key=lambda each: -run.position_at(each[1])):
         at = run.position_at(frame)
         high = not high if last - at < apart else True
         last = at
+        inwards = at - right < apart
         axes.annotate(
             branch.id,
             (at, top - (0.01 if high else 0.07) * (top - low)),
-            (3, 0),
+            (-3 if inwards else 3, 0),
             textcoords="offset points",
+            ha="right" if inwards else "left",
             va="top",
             fontsize=8,
             color=LANDMARK,
@@ -256,11 +263,11 @@ def unrolled(run: SegmentedRun) -> Figure:
         interpolation="nearest",
     )
     axes.grid(visible=False)
+    along_vessel(axes, frames.position_mm)
     for arc in vessel.calcium:
         _calcium_box(axes, run, arc.first_frame, arc.last_frame, arc.angle_rad, arc.extent_rad)
     for branch, frame, angle in named_branches(vessel):
         _circle(axes, run.position_at(frame), float(np.degrees(angle)), branch.id)
-    along_vessel(axes, frames.position_mm)
     axes.set(ylabel="angle (degrees)", ylim=(180.0, -180.0), yticks=[-180, -90, 0, 90, 180])
     frame_ticks(axes, frames.position_mm, frames.frame)
     figure.legend(handles=_map_handles(vessel), loc="lower center", ncols=7)
@@ -292,12 +299,13 @@ def _circle(axes: Axes, x: float, y: float, name: str) -> None:
             x, y, "o", markersize=11, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=width
         )
     shade = {"boxstyle": "round,pad=0.15", "facecolor": "black", "alpha": 0.55, "linewidth": 0}
-    below = y < -150.0
+    below, inwards = y < -150.0, x - min(axes.get_xlim()) < 0.03 * abs(float(np.ptp(axes.get_xlim())))
     axes.annotate(
         name,
         (x, y),
-        (9, -15 if below else 7),
+        (-9 if inwards else 9, -15 if below else 7),
         textcoords="offset points",
+        ha="right" if inwards else "left",
         fontsize=8,
         color="white",
         bbox=shade,

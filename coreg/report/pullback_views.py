@@ -21,6 +21,7 @@ PictureArray = npt.NDArray[np.float32]
 
 MOST_COLUMNS = 1200
 MOST_PIXELS = 240
+MOST_LOOKED_AT, DIMMEST_WHITE = 40, 60.0
 MOST_BRANCHES = 5
 MOST_DOUBTS = 4
 
@@ -115,6 +116,13 @@ def lengthwise_cut(
         picture += images.pixels[shown[:, None], at[0], at[1]] * share.astype(np.float32)
     picture[:, ~inside] = np.nan
     return picture[column].T
+
+
+def white_level(images: PullbackImages) -> float:
+    """Grey value to show white: dim images are brightened, as on a console."""
+    some = images.pixels[:: max(1, len(images) // MOST_LOOKED_AT)]
+    lit = some[some > 0]
+    return float(max(np.percentile(lit, 99.8), DIMMEST_WHITE)) if lit.size else 255.0
 
 
 def shown_reach_mm(vessel: PullbackVessel) -> float:
