@@ -14,7 +14,7 @@ from coreg.catheter_path import VirtualCatheterPath
 from coreg.pullback import Pullback
 from coreg.registration.global_start import Start
 from coreg.registration.observations import Observations
-from coreg.registration.path_model import FUNCTIONS, poses, slope_operator
+from coreg.registration.path_model import FUNCTIONS, poses
 from coreg.registration.scene import Scene
 from coreg.registration.search import FINE, Candidates, wrapped
 from coreg.registration.trust import (
@@ -170,9 +170,7 @@ def _world_poses(scene: Scene, functions: FloatArray) -> tuple[FloatArray, Float
 
     origin, column, row = (
         each[0].cpu().numpy()
-        for each in poses(
-            scene.tensors, tensor(functions[None]), tensor(centre), tensor(slope_operator(depth))
-        )
+        for each in poses(scene.tensors, tensor(functions[None]), tensor(centre), scene.slope)
     )
     return origin, column, -row if scene.case.pullback.view == "looking-proximal" else row
 

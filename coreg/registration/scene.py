@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from coreg.case import Case
 from coreg.centerline import Centerline
 from coreg.errors import InputError, RegistrationError
 from coreg.registration.observations import Observations, observe
-from coreg.registration.path_model import VesselTensors
+from coreg.registration.path_model import VesselTensors, slope_operator
 from coreg.registration.vessel import Vessel, prepare_vessel
 from coreg.segmentation import centerline_from_label
 from coreg.settings import RegistrationSettings, motion_of
@@ -52,6 +53,13 @@ class Scene:
     vessel: Vessel
     tensors: VesselTensors
     seen: Observations
+
+    @cached_property
+    def slope(self) -> torch.Tensor:
+        """Takes values (N,) at all frames to their derivative by depth, (N, N)."""
+        position = self.case.pullback.position_mm
+        operator = slope_operator(position.max() - position)
+        return torch.as_tensor(operator, dtype=torch.float64, device=self.device)
 
 
 def prepare_scene(case: Case, settings: RegistrationSettings, device: torch.device) -> Scene:
