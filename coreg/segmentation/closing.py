@@ -11,6 +11,7 @@ BoolArray = npt.NDArray[np.bool_]
 HARMONICS = 7
 STIFFNESS = 2e-4
 ROUNDS = 4
+CIRCLE_ROUNDS, CIRCLE_MM = 6, 0.25
 
 
 def smooth_outline(distance: FloatArray, weight: FloatArray, *, harmonics: int = HARMONICS) -> FloatArray:
@@ -48,13 +49,12 @@ def _fitted(points: FloatArray, weight: FloatArray, angle: FloatArray, harmonics
         known = points[seen]
         usual = float(np.median(np.linalg.norm(known, axis=1))) if len(known) else 0.0
         return np.full(len(angle), usual)
-    centre = _circle_centre(points[seen], weight[seen])
+    centre, usual_mm = _circle(points[seen], weight[seen])
+    # Rays are dense where the catheter is near; each counts for the outline it sees.
+    shares = weight * _arc_per_ray(angle, centre, usual_mm)
     for rounds_left in range(ROUNDS - 1, -1, -1):
         offset = points - centre
         turn, radius = np.arctan2(offset[:, 1], offset[:, 0]), np.hypot(offset[:, 0], offset[:, 1])
-        # Rays are dense where the catheter is near; each counts for the outline it sees.
-        stretch = np.hypot(*np.gradient(points, axis=0).T) / np.maximum(radius, 1e-6)
-        shares = weight * np.minimum(stretch, 4.0 * np.median(stretch[seen]))
         coefficients = _series(turn, radius, shares, harmonics)
         # The first harmonics are a shift of the centre.
         if rounds_left:
@@ -79,14 +79,30 @@ def _waves(turn: FloatArray, harmonics: int) -> FloatArray:
     return np.concatenate([np.ones((len(turn), 1)), waves], axis=1)
 
 
-def _circle_centre(points: FloatArray, weight: FloatArray) -> FloatArray:
-    """Centre of the circle that fits points (M, 2) best (Kasa)."""
-    design = np.column_stack([2.0 * points, np.ones(len(points))]) * weight[:, None]
-    solution = np.linalg.lstsq(design, (points**2).sum(axis=1) * weight, rcond=None)[0]
-    spread = np.ptp(points, axis=0).max()
-    # A short arc can put it anywhere.
-    middle = points.mean(axis=0)
-    return middle + np.clip(solution[:2] - middle, -spread, spread)
+def _circle(points: FloatArray, weight: FloatArray) -> tuple[FloatArray, float]:
+    """Centre and radius of the circle that most of the points (M, 2) lie on (Kasa, reweighted)."""
+    middle, spread = np.median(points, axis=0), np.ptp(points, axis=0).max()
+    share = weight
+    for _ in range(CIRCLE_ROUNDS):
+        design = np.column_stack([2.0 * points, np.ones(len(points))]) * share[:, None]
+        solution = np.linalg.lstsq(design, (points**2).sum(axis=1) * share, rcond=None)[0]
+        # A short arc can put it anywhere.
+        centre = middle + np.clip(solution[:2] - middle, -spread, spread)
+        distance = np.linalg.norm(points - centre, axis=1)
+        radius = float(np.median(distance))
+        share = weight / (1.0 + ((distance - radius) / CIRCLE_MM) ** 2)
+    return centre, radius
+
+
+def _arc_per_ray(angle: FloatArray, centre: FloatArray, radius: float) -> FloatArray:
+    """Length of a circle's arc (A,) that each ray from the origin stands for, relative to the usual."""
+    rays = np.column_stack([np.cos(angle), np.sin(angle)])
+    forward = rays @ centre
+    half = np.sqrt(np.maximum(radius**2 - (centre @ centre - forward**2), (0.2 * radius) ** 2))
+    reach = np.maximum(forward + half, 0.05 * radius)
+    arc = reach * radius / half
+    share: FloatArray = np.clip(arc / np.median(arc), 0.1, 5.0)
+    return share
 
 
 def _about_catheter(outline: FloatArray, angle: FloatArray) -> FloatArray:

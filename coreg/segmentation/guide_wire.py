@@ -12,10 +12,10 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 WIDTH_RAD = np.radians(18.0)
-FASTEST = 6
-PRICE = 0.02
+FASTEST = 24
+PRICE = 0.01
 SURE = 0.3
-WIDEST_RAD = np.radians(75.0)
+WIDEST_RAD = np.radians(35.0)
 HOLES = 2
 
 

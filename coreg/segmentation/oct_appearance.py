@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -16,8 +16,8 @@ RING_GREY = 8.0
 BRIGHTEST = 1.3
 LAYER_MM, WEAKEST = 0.1, 0.4
 WALL_DEPTH_MM = 0.16
-WIRE_DEPTH_MM = 0.25
-BEHIND_WIRE_MM = 0.5
+WIRE_DEPTH_MM = 0.42
+BEFORE_WIRE_MM, BEHIND_WIRE_MM = 0.25, 0.8
 FEWEST_FOR_RINGS = 12
 
 
@@ -30,7 +30,7 @@ def catheter_radius_mm(values: Float32Array, step_mm: float) -> float:
     usual = np.median(np.percentile(values[::every, ::2, :count], 15, axis=0), axis=0)
     floor = usual[count // 2 :].min()
     bright = np.flatnonzero(usual > floor + RING_GREY)
-    return float((bright.max() + 3) * step_mm) if len(bright) else USUAL_CATHETER_MM
+    return float((bright.max() + 2) * step_mm) if len(bright) else USUAL_CATHETER_MM
 
 
 def brightness(values: Float32Array, first: int, step_mm: float) -> Float32Array:
@@ -68,10 +68,11 @@ def strongest_wall(sums: Float32Array, first: int, step_mm: float) -> Float32Arr
 def wire_likeness(values: Float32Array, sums: Float32Array, first: int, step_mm: float) -> Float32Array:
     """How much a ray (N, A) looks like a thin bright thing with nothing before and behind it."""
     count = values.shape[2]
-    gap = max(2, round(WIRE_DEPTH_MM / step_mm))
-    start = np.arange(first, count - gap - round(BEHIND_WIRE_MM / step_mm))
-    peak = np.minimum(uniform_filter1d(values, 3, axis=2)[:, :, start], 1.0)
-    behind = (sums[:, :, -1:] - sums[:, :, start + gap]) / (count - start - gap)
-    before = (sums[:, :, start] - sums[:, :, first : first + 1]) / np.maximum(start - first, 1)
-    likeness: Float32Array = (peak - 4.0 * behind - 2.0 * before).max(axis=2)
-    return likeness
+    thick, before, behind = (round(mm / step_mm) for mm in (WIRE_DEPTH_MM, BEFORE_WIRE_MM, BEHIND_WIRE_MM))
+    start = np.arange(first, count - thick - behind)
+    low, end = np.maximum(start - before, first), start + thick + behind
+    dark_before = (sums[:, :, start] - sums[:, :, low]) / np.maximum(start - low, 1)
+    dark_behind = (sums[:, :, end] - sums[:, :, start + thick]) / behind
+    peak = maximum_filter1d(uniform_filter1d(values, 3, axis=2), thick, axis=2, origin=-(thick // 2))
+    likeness: Float32Array = np.minimum(peak[:, :, start], 1.0) - 4.0 * dark_behind - 2.0 * dark_before
+    return likeness.max(axis=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN
 from coreg.segmentation.guide_wire import wire_shadow
@@ -25,17 +25,19 @@ BoolArray = npt.NDArray[np.bool_]
 
 WALL_LEVEL = 0.3
 LOOK_DEPTH_MM = 0.33
-DARK_SHARE = 0.3
-NO_WALL = 0.2
+DARK_SHARE, THIN_MM = 0.3, 0.04
+NO_WALL, LIKE_WIRE = 0.2, 0.3
 SLOPE, JUMP_MM = 0.3, 0.11
 IMPOSSIBLE = 1e3
 HAZE_LEVEL, HAZY_SHARE = 0.25, 0.2
+AROUND_MM, MOST_FRAMES, INNER_SHARE = 1.5, 12, 0.8
+HAZY_FRAME, LEAST_SAY, CLEAR_SAY = 0.06, 0.05, 0.4
 ELSEWHERE_MM = 0.15
 CERTAIN_MM = 0.15
 EDGE_MM = 0.05
 
 
-def oct_lumen(values: Float32Array, step_mm: float) -> Outlines:
+def oct_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> Outlines:
     """Outline the lumen in OCT frames along rays from the catheter.
 
     The outline of all frames is the surface that best separates dark lumen from bright wall while it
@@ -48,17 +50,26 @@ def oct_lumen(values: Float32Array, step_mm: float) -> Outlines:
         Grey values, as `coreg.segmentation.polar.PolarFrames` has them.
     step_mm : float
         Between the samples of a ray.
+    pitch_mm : float
+        Between frames.
     """
     first = round(catheter_radius_mm(values, step_mm) / step_mm)
     bright = brightness(values, first, step_mm)
     sums = sums_along(bright)
     dark = strongest_wall(sums, first, step_mm) < NO_WALL
-    wire = wire_shadow(wire_likeness(bright, sums, first, step_mm), dark)
+    likeness = wire_likeness(bright, sums, first, step_mm)
+    wire = wire_shadow(likeness, dark | (likeness > LIKE_WIRE))
     cost = _cost(bright, first, step_mm, wire)
     price = (SLOPE * step_mm, JUMP_MM)
     total = total_cost(cost, around=price, along=price)
+    say = _say(bright, first, lowest(total), round(AROUND_MM / max(pitch_mm, 1e-3)))
+    if (say < 1.0).any():
+        cost[:, :, first:] *= say[:, None, None]
+        total = total_cost(cost, around=price, along=price)
     distance = lowest(total) * step_mm
-    wall, opened = closed_wall(distance, wire)
+    wall, opened = closed_wall(distance, wire, pitch_mm=pitch_mm)
+    # Blood casts shadows that look like mouths.
+    opened &= (say >= CLEAR_SAY)[:, None]
     reach = (values.shape[2] - 0.5) * step_mm
     lumen = np.clip(np.where(opened, distance, wall), first * step_mm, reach)
     wall = np.clip(wall, first * step_mm, reach)
@@ -78,12 +89,23 @@ def _cost(bright: Float32Array, first: int, step_mm: float, wire: BoolArray) -> 
     behind = sums_along(excess)
     ahead = np.minimum(np.arange(behind.shape[2]) + round(LOOK_DEPTH_MM / step_mm), behind.shape[2] - 1)
     cost = behind - behind[:, :, ahead]
+    passed = sums_along(np.maximum(excess, 0.0))
     # The darkness behind a wall must not make up for having passed through it.
-    cost += sums_along(np.where(excess > 0.0, excess, np.float32(DARK_SHARE) * excess))
+    fresh = np.exp(passed[:, :, :-1] * np.float32(-step_mm / THIN_MM))
+    cost += passed + np.float32(DARK_SHARE) * sums_along(np.minimum(excess, 0.0) * fresh)
     cost *= np.float32(step_mm)
     cost[wire] = 0.0
     cost[:, :, :first] = IMPOSSIBLE
     return cost
+
+
+def _say(bright: Float32Array, first: int, edge: FloatArray, frames: int) -> Float32Array:
+    """How much each frame (N,) is to be believed: little where blood fills what is lumen around it."""
+    size = (2 * int(np.clip(frames, 1, MOST_FRAMES)) + 1, 1)
+    usual = INNER_SHARE * median_filter(edge, size=size, mode="nearest")
+    _, haze = _haze(bright, first, usual)
+    say: Float32Array = np.clip((HAZY_FRAME / np.maximum(haze, 1e-6)) ** 2, LEAST_SAY, 1.0)
+    return say.astype(np.float32)
 
 
 def _haze(bright: Float32Array, first: int, edge: FloatArray) -> tuple[BoolArray, FloatArray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, label
+from scipy.ndimage import binary_dilation, label, percentile_filter
 
 from coreg.segmentation.closing import closed_over, smooth_outline
 
@@ -14,12 +14,13 @@ IntArray = npt.NDArray[np.int64]
 
 HARMONICS = (3, 4, 5, 6, 7, 7)
 BEYOND_MM = 0.12
-OPEN_MM, SURELY_OPEN_MM = 0.18, 0.32
+OPEN_MM, SURELY_OPEN_MM = 0.08, 0.32
 NARROWEST_MM = 0.22
+AROUND_MM, MOST_FRAMES, USUAL_PERCENT, UNUSUAL_MM = 2.5, 25, 35, 0.3
 MARGIN = 3
 
 
-def closed_wall(distance: FloatArray, hidden: BoolArray) -> tuple[FloatArray, BoolArray]:
+def closed_wall(distance: FloatArray, hidden: BoolArray, *, pitch_mm: float) -> tuple[FloatArray, BoolArray]:
     """Close outlines (N, A) behind what is hidden and over the mouths of side branches.
 
     Parameters
@@ -28,6 +29,8 @@ def closed_wall(distance: FloatArray, hidden: BoolArray) -> tuple[FloatArray, Bo
         Of the lumen's outline from the catheter, in mm.
     hidden : (N, A) bool array
         Rays that do not see it.
+    pitch_mm : float
+        Between frames.
 
     Returns
     -------
@@ -36,7 +39,10 @@ def closed_wall(distance: FloatArray, hidden: BoolArray) -> tuple[FloatArray, Bo
     opened : (N, A) bool array
         Rays through a mouth.
     """
-    weight = np.where(hidden, 0.0, 1.0)
+    frames = 2 * int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES)) + 1
+    # A mouth may be as wide as the vessel; what the frames around show tells it from the vessel.
+    usual = percentile_filter(distance, USUAL_PERCENT, size=(frames, 1), mode="nearest")
+    weight = np.where(hidden | (distance - usual > UNUSUAL_MM), 0.0, 1.0)
     beyond = np.zeros(distance.shape)
     for harmonics in HARMONICS:
         # What lies farther out than its surroundings has no say in where the wall is.

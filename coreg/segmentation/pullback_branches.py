@@ -80,7 +80,9 @@ def _mouths(outlines: Outlines) -> list[_Mouth]:
         frames, rays = np.nonzero(part)
         beyond = outlines.lumen_mm[part] - outlines.wall_mm[part]
         width = (part * outlines.wall_mm).sum(axis=1).max() * (angle[1] - angle[0])
-        middle = float(np.angle(np.exp(1j * angle[rays]).sum()))
+        # Rays are dense where the catheter is near; what counts is the wall that is missing.
+        rays_out = np.exp(1j * angle[rays]) * outlines.wall_mm[part]
+        middle = float(np.angle((rays_out * outlines.wall_mm[part]).sum()))
         mouths.append(
             _Mouth(
                 int(frames.min()),

@@ -54,7 +54,7 @@ def segment_pullback(
     if not polar.values.any():
         msg = "found black images only, expected frames that show a vessel"
         raise InputError(msg)
-    outlines = _outlines(polar, tell)
+    outlines = _outlines(polar, pullback.frame_spacing_mm, tell)
     tell("pullback: side branches", 0.9)
     quality, reason = frame_quality(outlines)
     return PullbackVessel(
@@ -92,7 +92,7 @@ def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _outlines(polar: PolarFrames, tell: Progress) -> Outlines:
+def _outlines(polar: PolarFrames, pitch_mm: float, tell: Progress) -> Outlines:
     """Outline all frames, run by run, so that memory does not grow with their number."""
     count = len(polar.values)
     parts = []
@@ -101,5 +101,5 @@ def _outlines(polar: PolarFrames, tell: Progress) -> Outlines:
         low, high = max(0, first - SHARED), min(count, last + SHARED)
         tell("pullback: lumen", 0.1 + 0.8 * first / count)
         values = np.stack([polar.cleaned(i) for i in range(low, high)])
-        parts.append((first - low, last - low, oct_lumen(values, polar.step_mm)))
+        parts.append((first - low, last - low, oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm)))
     return joined(parts)

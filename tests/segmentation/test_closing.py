@@ -21,17 +21,17 @@ def test_a_circle_is_closed_behind_a_shadow_wherever_the_catheter_lies(lean):
     truth = ellipse_from(lean, 0.0, 1.5, 1.5)[None]
     hidden = (np.abs(ANGLE - 3.0) < np.radians(20.0))[None]
     spoilt = np.where(hidden, 0.3, truth)
-    wall, opened = closed_wall(spoilt, hidden)
+    wall, opened = closed_wall(spoilt, hidden, pitch_mm=0.2)
     assert not opened.any()
     assert np.abs(wall - truth).max() < 0.03
 
 
 def test_an_ellipse_is_closed_over_the_mouth_of_a_branch():
-    truth = np.array([ellipse_from(0.4, 0.2, 1.9, 1.4)] * 6)
+    truth = np.array([ellipse_from(0.4, 0.2, 1.9, 1.4)] * 20)
     mouth = np.zeros(truth.shape, bool)
-    mouth[1:5] = np.abs(ANGLE - 1.2) < np.radians(14.0)
+    mouth[6:12] = np.abs(ANGLE - 1.2) < np.radians(14.0)
     seen = np.where(mouth, 4.0, truth)
-    wall, opened = closed_wall(seen, np.zeros(truth.shape, bool))
+    wall, opened = closed_wall(seen, np.zeros(truth.shape, bool), pitch_mm=0.2)
     assert (opened == mouth).mean() > 0.995
     assert np.abs(wall - truth).max() < 0.08
 
