@@ -6,10 +6,11 @@ The catheter's own rings stand still as well, but lie all around its centre; the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, binary_propagation, grey_opening
+from scipy.ndimage import binary_dilation, binary_erosion, binary_propagation, grey_opening, label
 
 FloatArray = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
@@ -23,9 +24,11 @@ _STEADY = 6.0
 _FAINTEST_MARK, _FAINT_EDGE = 25.0, 12.0
 _FAINTEST_STEADY = 40.0
 _BRIGHTEST_TISSUE = 225.0
-_DRAWN = 200.0
-# A mark stands out this much more than nearly all of the picture.
-_OUTSTANDING, _NEARLY_ALL_PERCENT = 3.0, 98.0
+_DRAWN, _BRIGHTER = 200.0, 20.0
+# The rest may be wires and struts.
+_TISSUE_PERCENT = 99.5
+# A mark stands out this much more than most of the picture.
+_OUTSTANDING, _MOST_PERCENT = 6.0, 90.0
 # Share of a ring about the catheter that changes where frames show anything.
 _CHANGING = 0.25
 _FEWEST_CHANGING = 3
@@ -34,7 +37,7 @@ _MOST_OF_RING_PERCENT = 70.0
 _TOUCHING = np.ones((3, 3), dtype=bool)
 _EDGE_PX = 2
 # What is drawn on one frame, in pixels, and how much more that is than around it.
-_SMALLEST_DRAWING_PX, _MORE, _AROUND = 25, 3.0, 5
+_SMALLEST_DRAWING_PX, _MORE, _AROUND = 50, 3.0, 5
 
 
 def distance_mm(shape: tuple[int, int], catheter_px: FloatArray, pixel_spacing_mm: FloatArray) -> FloatArray:
@@ -98,7 +101,7 @@ def steady_marks(pixels: ByteArray, from_catheter_mm: FloatArray, inside: BoolAr
     floor, top = np.percentile(sample, [10.0, 90.0], axis=0, method="nearest").astype(np.float64)
     thin = floor - grey_opening(floor, footprint=_disc(_thickest_px(floor.shape)))
     off_ring = floor - _ring_level(floor, from_catheter_mm, inside)
-    usual = float(np.percentile(thin[inside], _NEARLY_ALL_PERCENT))
+    usual = float(np.percentile(thin[inside], _MOST_PERCENT))
     least = max(_FAINTEST_MARK, _OUTSTANDING * usual)
     seeds = (np.minimum(thin, off_ring) > least) & inside
     # Thick letters: tissue is never that steady.
@@ -125,16 +128,16 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
     dict of int to (rows, columns) bool array
         The marks and their soft edges, by acquisition index.
     """
-    level = _drawn_level(pixels, inside)
-    counts = np.array([np.count_nonzero(each[inside] >= level) for each in pixels])
-    marks = {}
-    for i in np.flatnonzero(counts >= _SMALLEST_DRAWING_PX).tolist():
-        progress("looking for drawings", i / len(pixels))
-        if counts[i] >= _MORE * _around(counts, i) + _SMALLEST_DRAWING_PX:
-            drawn = _thin_and_bright(pixels[i], level, ~inside) & inside
-            if np.count_nonzero(drawn) >= _SMALLEST_DRAWING_PX:
-                marks[i] = binary_dilation(drawn, _disc(2 * _EDGE_PX + 1)) & inside
-    return marks
+    pen = _pen(pixels, inside)
+    counts = np.zeros(len(pixels), np.int64)
+    for i, each in enumerate(pixels):
+        counts[i] = np.count_nonzero(_strokes((each >= pen.level) & inside, ~inside, pen.least_px))
+        progress("looking for drawings", (i + 1) / len(pixels))
+    return {
+        i: _drawn_on(pixels[i], pen, inside)
+        for i in np.flatnonzero(counts).tolist()
+        if counts[i] >= _MORE * _around(counts, i) + pen.least_px
+    }
 
 
 def _sampled(pixels: ByteArray) -> ByteArray:
@@ -163,10 +166,49 @@ def _ring_level(floor: FloatArray, from_catheter_mm: FloatArray, inside: BoolArr
     return levels[np.searchsorted(rings, ring)]
 
 
-def _drawn_level(pixels: ByteArray, inside: BoolArray) -> float:
-    """Grey level above which hardly anything lies on most frames."""
-    brightest = [float(np.percentile(each[inside], 99.9)) for each in _sampled(pixels)]
-    return max(_DRAWN, min(_BRIGHTEST_TISSUE, float(np.percentile(brightest, 75.0))) + 20.0)
+@dataclass(frozen=True)
+class _Pen:
+    """How drawings on single frames differ from tissue.
+
+    Attributes
+    ----------
+    level : float
+        Grey level above which hardly any tissue lies.
+    dimmest : float
+        How much the dim parts of a drawing stand out.
+    least_px : int
+        Size of the smallest drawing.
+    letter_px : int
+        Size of a letter, next to larger ones.
+    """
+
+    level: float
+    dimmest: float
+    least_px: int
+    letter_px: int
+
+
+def _pen(pixels: ByteArray, inside: BoolArray) -> _Pen:
+    brightest = [float(np.percentile(each[inside], _TISSUE_PERCENT)) for each in _sampled(pixels)]
+    usual = float(np.percentile(brightest, 75.0))
+    if usual > _BRIGHTEST_TISSUE:
+        # Where tissue is as bright as drawings, only large ones can be told from it.
+        level = _BRIGHTEST_TISSUE + _BRIGHTER
+        return _Pen(level, level / 2.0, 4 * _SMALLEST_DRAWING_PX, _SMALLEST_DRAWING_PX)
+    level = max(_DRAWN, usual + _BRIGHTER)
+    return _Pen(level, level / 5.0, _SMALLEST_DRAWING_PX, 2)
+
+
+def _strokes(bright: BoolArray, hidden: BoolArray, least_px: int) -> BoolArray:
+    """Keep the pixels that hang together in long, thin pieces: no speckles, struts or wires."""
+    if np.count_nonzero(bright) < least_px:
+        return np.zeros_like(bright)
+    core = binary_erosion(bright | hidden, iterations=_thickest_px(bright.shape) // 2) & bright
+    thick = binary_dilation(core, _disc(_thickest_px(bright.shape) + 2)) if core.any() else core
+    pieces, _ = label(bright & ~thick, _TOUCHING)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return (sizes >= least_px)[pieces]
 
 
 def _around(counts: npt.NDArray[np.int64], i: int) -> float:
@@ -175,8 +217,14 @@ def _around(counts: npt.NDArray[np.int64], i: int) -> float:
     return max(float(np.median(each)) for each in sides if len(each))
 
 
-def _thin_and_bright(image: ByteArray, level: float, hidden: BoolArray) -> BoolArray:
+def _drawn_on(image: ByteArray, pen: _Pen, inside: BoolArray) -> BoolArray:
     """Lines, letters and dots of a frame with their dimmer parts, also across what is hidden."""
-    thin = image.astype(np.int16) - grey_opening(image, footprint=_disc(_thickest_px(image.shape)))
-    seeds = (image >= level) & (thin > level / 2.0)
-    return binary_propagation(seeds, _TOUCHING, mask=(thin > level / 5.0) | seeds | hidden)
+    disc = _disc(_thickest_px(image.shape))
+    around = grey_opening(image, footprint=disc).astype(np.int16)
+    # Speckle of bright tissue stands out as well, but by no more than its brightness.
+    thin = image - 2 * around
+    drawn = _strokes((image >= pen.level) & inside, ~inside, pen.letter_px)
+    # A letter may be dimmer than the next one.
+    drawn |= binary_dilation(drawn, disc) & (thin > pen.level / 3.0)
+    drawn = binary_propagation(drawn, _TOUCHING, mask=(thin > pen.dimmest) | drawn | ~inside) & inside
+    return binary_dilation(drawn, _disc(2 * _EDGE_PX + 1)) & inside
