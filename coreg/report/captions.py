@@ -138,6 +138,11 @@ without and then with what was found. Lines should run along the wall without ju
 itself is the heartbeat. Shaded: the lumen is not to be trusted there, for the reasons below.
 """
 
+CUTS_OUTLINED = """
+The contours of the case, cut lengthwise through the catheter at two angles (0° to the right, 90° down).
+Shaded: frames without a contour of their own, between their neighbours.
+"""
+
 RUN_PROFILE = """
 A lumen that jumps from one frame to the next is suspicious, above all where the quality falls. A plaque
 burden is the share of the area inside the membrane that is not lumen; there is none where most of the

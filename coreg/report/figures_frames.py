@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def frame_gallery(run: SegmentedRun, picks: Sequence[FramePick]) -> Figure:
         left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * (side + TITLE_IN) - TITLE_IN
         place = (left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height)
         _draw(figure.add_axes(place), run, pick, reach, white)
-    figure.legend(handles=_handles(run.vessel), loc="lower center", ncols=7)
+    figure.legend(handles=_handles(run), loc="lower center", ncols=7)
     return figure
 
 
@@ -53,10 +54,10 @@ def _draw(axes: Axes, run: SegmentedRun, pick: FramePick, reach: float, white: f
     ink = "white" if dark else "black"
     axes.plot(0.0, 0.0, "+", color="#F0E442" if dark else "black", markersize=8, markeredgewidth=1.2)
     x, y = 0.95 * reach, 0.93 * reach
-    axes.plot([x - 1.0, x], [y, y], color=ink, linewidth=2.5, solid_capstyle="butt")
-    axes.annotate(
-        "1 mm", (x - 0.5, y), (0, 4), textcoords="offset points", ha="center", fontsize=8, color=ink
-    )
+    edge = [patheffects.withStroke(linewidth=2.0, foreground="black")] if dark else []
+    style: dict[str, Any] = {"color": ink, "path_effects": edge}
+    axes.plot([x - 1.0, x], [y, y], linewidth=2.5, solid_capstyle="butt", **style)
+    axes.annotate("1 mm", (x - 0.5, y), (0, 4), textcoords="offset points", ha="center", fontsize=8, **style)
     # Rows grow downwards, as on the screen.
     axes.set(xlim=(-reach, reach), ylim=(reach, -reach), xticks=[], yticks=[])
     axes.grid(visible=False)
@@ -151,7 +152,8 @@ def _stroke(
     )
 
 
-def _handles(vessel: PullbackVessel) -> list[Line2D]:
+def _handles(run: SegmentedRun) -> list[Line2D]:
+    vessel = run.vessel
     handles = [Line2D([], [], color=PULLBACK, label="lumen")]
     if (vessel.state != SEEN).any():
         handles.append(Line2D([], [], color=PULLBACK, linestyle=DASHES, label="lumen, not seen: bridged"))
@@ -161,6 +163,14 @@ def _handles(vessel: PullbackVessel) -> list[Line2D]:
         handles.append(Line2D([], [], color=WALL, label="membrane (EEM)"))
         handles.append(Line2D([], [], color=WALL, linestyle=DASHES, label="membrane, not seen"))
     handles.append(
-        Line2D([], [], color="#b8a800", marker="+", markeredgewidth=1.5, linestyle="", label="catheter")
+        Line2D(
+            [],
+            [],
+            color="black" if run.images is None else "#b8a800",
+            marker="+",
+            markeredgewidth=1.5,
+            linestyle="",
+            label="catheter",
+        )
     )
     return handles

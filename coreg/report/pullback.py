@@ -81,9 +81,10 @@ def pullback_parts(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool
         frames = png_uri(frame_gallery(run, picked_frames(run)))
         lengthwise, along, map_ = (png_uri(each(run)) for each in (cuts, profiles, unrolled))
     text = captions.FRAMES_OUTLINED if outlined else captions.FRAMES
+    of_cuts = captions.CUTS if case.images is not None else captions.CUTS_OUTLINED
     return [
         Part("frames", "Pullback: frames", text, [frames]),
-        Part("cuts", "Pullback: lengthwise cuts", captions.CUTS, [lengthwise], [_marked_table(vessel)]),
+        Part("cuts", "Pullback: lengthwise cuts", of_cuts, [lengthwise], [_marked_table(vessel)]),
         Part("run", "Pullback: along the vessel", captions.RUN_PROFILE, [along]),
         Part(
             "unrolled",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
-from coreg.pullback_measures import measures_of
+from coreg.pullback_measures import gated_frames, measures_of
 from coreg.pullback_vessel import PullbackVessel
 from coreg.report.figures_along import Frames
 
@@ -143,7 +143,7 @@ def named_branches(vessel: PullbackVessel) -> list[tuple[SideBranch, float, floa
 def picked_frames(run: SegmentedRun) -> list[FramePick]:
     """Choose frames from the best to the worst, with side branches, and of each doubt."""
     vessel = run.vessel
-    known = np.sort(run.pullback.frame)
+    known = _known_frames(run)
     ranked = known[np.argsort(-vessel.quality[known], kind="stable")]
     names = ("best", "better quarter", "median", "worse quarter", "worst")
     places = np.rint(np.linspace(0, len(ranked) - 1, len(names))).astype(int)
@@ -160,6 +160,13 @@ def picked_frames(run: SegmentedRun) -> list[FramePick]:
     for pick in picks:
         chosen[pick.frame] = f"{chosen[pick.frame]}, {pick.why}" if pick.frame in chosen else pick.why
     return [FramePick(frame, why) for frame, why in chosen.items()]
+
+
+def _known_frames(run: SegmentedRun) -> IntArray:
+    """Frames that take part and have an outline of their own; all where there is none."""
+    frames = np.sort(run.pullback.frame)
+    known = frames[(gated_frames(run.vessel) & (run.vessel.quality > 0.0))[frames]]
+    return known if len(known) else frames
 
 
 def _doubted(vessel: PullbackVessel) -> list[FramePick]:
