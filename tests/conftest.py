@@ -262,13 +262,13 @@ class PullbackFiles(CtFiles):
             made.PerFrameFunctionalGroupsSequence = [_group(**each) for each in per_frame]
         return self.save(path, made)
 
-    def single_frames(self, folder, frames=None, **options):
+    def single_frames(self, folder, frames=None, prefix="", **options):
         """Write a file a frame, named against their order."""
         frames = vessel_frames() if frames is None else frames
         for i, frame in enumerate(frames):
             made = self.made(frame[None], "UltrasoundImageStorage", InstanceNumber=i + 1, **options)
             del made.NumberOfFrames
-            self.save(folder / f"{(i * 37) % 1000:03d}-{i}", made)
+            self.save(folder / f"{prefix}{(i * 37) % 1000:03d}-{i}", made)
         return folder
 
 

@@ -34,7 +34,7 @@ def test_info_lists_the_series_of_a_folder_and_says_how_to_choose(coreg, ct_file
     assert lines[5].startswith("series 3, problem slices: found 1 missing slice")
     assert "choice set `ccta.series = N` in case.toml, N being one of 2, 3" in lines
     assert "besides 1 OCT pullback, 1 report" in lines
-    assert lines[-2].endswith("a DICOM pullback; reading it is not available in this version")
+    assert lines[-2] == "pullbacks give the pullback's own file or folder to coreg info and to pullback.image"
     assert lines[-1] == "use as ccta.image of a case.toml"
 
 
@@ -66,20 +66,12 @@ def test_info_of_one_slice_tells_of_its_series(coreg, ct_files, tmp_path):
     assert (data["kind"], data["role"], data["series"][0]["slices"]) == ("CT (DICOM)", "ccta.image", 40)
 
 
-def test_info_names_a_pullback_that_cannot_be_read_yet(coreg, ct_files, tmp_path):
-    done = coreg("info", pullback(ct_files, tmp_path / "pullback.dcm"))
-    assert done.status == 0
-    assert "pullback (DICOM)" in done.out
-    assert "reading it is not available in this version" in done.out
-    assert "use as" not in done.out
-
-
 @pytest.mark.parametrize(
     ("modality", "storage", "patient", "match"),
     [
         ("MR", "MRImageStorage", "ZZID4711", "no CT slices (1 MR)"),
         (None, None, "ZZID4712", "more than one patient"),
-        (None, None, None, "a folder without case.toml, registration.json or DICOM files"),
+        (None, None, None, "a folder without case.toml, registration.json, DICOM files or pictures"),
     ],
 )
 def test_info_of_a_folder_that_is_no_ccta_is_status_3(
