@@ -25,8 +25,8 @@ Complex64Array = npt.NDArray[np.complex64]
 
 IVUS_STEP_MM = 0.02
 CATHETER_MM = 0.45
-CELL_MM, SLAB_MM = 0.04, 0.15
-GREY_PER_DB, ADVENTITIA_GREY = 5.0, 180.0
+SLAB_MM, BLUR_CELLS = 0.15, 1.6
+GREY_PER_DB, ADVENTITIA_GREY = 5.0, 192.0
 MEDIA_MM = 0.12
 PATCH_MM = 0.05
 FRONT_MM = 0.12
@@ -43,7 +43,12 @@ class IvusLook:
     depth_mm : (R,) array
         Of the samples along a line.
     tissue : (S, U, U) array
-        Scatterers in the vessel's own coordinates: arc length, and place across.
+        Scatterers in the vessel's own coordinates: arc length, and place across. They are blurred, so
+        that tissue which moves by less than a cell looks nearly the same.
+    cell_mm : float
+        Across the vessel.
+    evened : (R,) array
+        Factor on their amplitude that makes up for the blur: tissue then shows its echo as blood does.
     coarse : (S, T, D) array
         How bright tissue is over arc length, angle round the vessel and depth.
     blood : (A, 8 R) array
@@ -64,6 +69,8 @@ class IvusLook:
 
     depth_mm: Float32Array
     tissue: Complex64Array
+    cell_mm: float
+    evened: Float32Array
     coarse: Float32Array
     blood: Complex64Array
     ring_down: Float32Array
@@ -81,12 +88,15 @@ def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSetting
     depth_mm = depths_mm(field_of_view_mm, IVUS_STEP_MM)
     count = len(depth_mm)
     mhz = settings.frequency_mhz
-    axial = (0.7 / mhz + 0.006) / IVUS_STEP_MM
+    axial = (0.6 / mhz + 0.005) / IVUS_STEP_MM
     lateral = (0.012 + 0.8 / mhz) * settings.angles / (2.0 * np.pi)
+    cell_mm = 0.008 + 0.34 / mhz
     noise_db = float(rng.uniform(*settings.noise_db)) - 41.0
     return IvusLook(
         depth_mm,
-        scatterers(rng, (64, 192, 192)),
+        scatterers(rng, (32, 256, 256), blur=(0.0, BLUR_CELLS, BLUR_CELLS)),
+        cell_mm,
+        _evened(BLUR_CELLS * cell_mm, depth_mm, axial, lateral, settings.angles),
         texture(rng, (32, 128, 128), (3.0, 4.0, 3.0)),
         scatterers(rng, (settings.angles, 8 * count)),
         _ring_down(rng, depth_mm, settings),
@@ -181,16 +191,17 @@ def _add_fronts(
 def _anchored(section: Section, look: IvusLook) -> Complex64Array:
     """Scatterers (A, R) that stay where they are in the tissue."""
     s, u, v = (along(each, section, look.depth_mm) for each in section.coordinates)
+    cells = np.float32(1.0 / look.cell_mm)
     slabs, wide, _ = look.tissue.shape
-    cell = (np.floor(u * (1.0 / CELL_MM)).astype(np.int32) % wide) * wide
-    cell += np.floor(v * (1.0 / CELL_MM)).astype(np.int32) % wide
+    cell = (np.floor(u * cells).astype(np.int32) % wide) * wide
+    cell += np.floor(v * cells).astype(np.int32) % wide
     place = s * (1.0 / SLAB_MM)
     slab = np.floor(place).astype(np.int32)
     share = (place - slab).astype(np.float32)
     flat, size = look.tissue.reshape(-1), wide * wide
     low, high = flat[(slab % slabs) * size + cell], flat[((slab + 1) % slabs) * size + cell]
     # Mixed so that the mean intensity stays 1 between slabs.
-    return ((1.0 - share) * low + share * high) / np.sqrt((1.0 - share) ** 2 + share**2)
+    return ((1.0 - share) * low + share * high) * (look.evened / np.sqrt((1.0 - share) ** 2 + share**2))
 
 
 def _ring_down(
@@ -207,6 +218,23 @@ def _ring_down(
 def _spread(field: Float32Array, axial: float, lateral: float) -> Float32Array:
     wide = gaussian_filter1d(field, lateral, axis=0, mode="wrap", truncate=2.5)
     return gaussian_filter1d(wide, axial, axis=1, mode="nearest", truncate=2.5)
+
+
+def _evened(
+    blur_mm: float, depth_mm: Float32Array, axial: float, lateral: float, angles: int
+) -> Float32Array:
+    """Amplitude factor (R,) by which the beam makes blurred scatterers as bright as sharp ones.
+
+    Of Gaussian-correlated values a Gaussian mean keeps the variance blur / hypot(blur, beam) along an
+    axis, of independent ones 1 / (2 sqrt(pi) beam); both widths in samples.
+    """
+
+    def kept(blur: FloatArray, beam: float) -> FloatArray:
+        return np.maximum(blur / np.hypot(blur, beam) * (2.0 * np.sqrt(np.pi) * beam), 1.0)
+
+    along = kept(np.array(blur_mm / IVUS_STEP_MM), axial)
+    line_mm = np.maximum(depth_mm, CATHETER_MM) * (2.0 * np.pi / angles)
+    return (1.0 / np.sqrt(along * kept(blur_mm / line_mm, lateral))).astype(np.float32)
 
 
 def _gain(axial: float, lateral: float) -> float:

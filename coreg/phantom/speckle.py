@@ -38,7 +38,12 @@ def texture(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float
     return (noise / noise.std()).astype(np.float32)
 
 
-def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex64Array:
-    """Make a periodic table of scatterers with random phase and mean intensity 1."""
-    pair = rng.standard_normal((2, *shape), dtype=np.float32) * np.float32(np.sqrt(0.5))
+def scatterers(
+    rng: np.random.Generator, shape: tuple[int, ...], *, blur: tuple[float, ...] | None = None
+) -> Complex64Array:
+    """Make a periodic table of scatterers with random phase and mean intensity 1, blurred over cells."""
+    pair = rng.standard_normal((2, *shape), dtype=np.float32)
+    if blur is not None:
+        pair = np.stack([gaussian_filter(each, blur, mode="wrap", truncate=3.0) for each in pair])
+    pair *= np.float32(np.sqrt(0.5) / pair.std())
     return (pair[0] + 1j * pair[1]).astype(np.complex64)

@@ -8,15 +8,15 @@ from typer.testing import CliRunner
 from coreg.cli.phantom import phantom
 from coreg.contours import area_mm2
 from coreg.errors import InputError
-from coreg.io.case_file import load_case
+from coreg.io.case_file import load_case, load_pullback
 from coreg.io.dicom_ccta import read_ccta
 from coreg.io.frames_csv import read_frames
-from coreg.io.landmark_files import read_landmarks
-from coreg.io.phantom_files import PLAQUE_COLUMNS, ImageTruth, Truth, write_phantom
+from coreg.io.landmark_files import read_landmarks, read_pullback_side_branches
+from coreg.io.phantom_files import PLAQUE_COLUMNS, ImageTruth, PullbackTruth, Truth, write_phantom
 from coreg.io.surfaces import read_surface
 from coreg.io.tables import read_table
 from coreg.io.volumes import read_volume
-from coreg.phantom import lumen_surface, make_patient, preset
+from coreg.phantom import lumen_surface, make_patient, make_pullback_images, preset
 from coreg.validation import landmark_errors
 from coreg.volume import Volume
 
@@ -112,6 +112,48 @@ def test_truth_of_an_image_holds_lumen_labels_wall_and_plaque(patient, ccta, tmp
     assert table.texts("last_mm") == ["8.5"]
 
 
+@pytest.fixture(scope="module")
+def drawn(patient):
+    """Small images of the whole pullback."""
+    return make_pullback_images(patient, size=64)
+
+
+@pytest.mark.parametrize("dicom", [False, True])
+def test_a_case_with_pullback_images_has_no_contours_and_its_truth_beside_it(patient, drawn, tmp_path, dicom):
+    truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen_surface(patient.lumen), {})
+    images = PullbackTruth(drawn.exported(), drawn.vessel, dicom=dicom)
+    write_phantom(tmp_path / "p", patient.case, truth, pullback=images)
+    case = load_pullback(tmp_path / "p")
+    assert case.pullback.lumen == {}
+    np.testing.assert_allclose(case.pullback.position_mm, patient.case.pullback.position_mm, atol=2e-3)
+    assert case.pullback.acquisition == "gated"
+    found = case.known_images
+    np.testing.assert_allclose(found.pixel_spacing_mm, drawn.images.pixel_spacing_mm, rtol=1e-5)
+    np.testing.assert_allclose(found.catheter_px, drawn.images.catheter_px)
+    assert found.catheter_type == "solid-state"
+    assert (tmp_path / "p" / ("pullback.dcm" if dicom else "pullback.nii.gz")).is_file()
+    assert not (tmp_path / "p" / "contours.csv").exists()
+    folder = tmp_path / "p" / "truth"
+    sections = read_volume(folder / "pullback_sections.nii.gz").values
+    np.testing.assert_allclose(sections[0], drawn.lumen_mm, atol=1e-4)
+    lumen = read_volume(folder / "pullback_lumen.nii.gz").values
+    area = lumen.sum(axis=(1, 2)) * np.prod(drawn.images.pixel_spacing_mm)
+    exact = 0.5 * (drawn.lumen_mm**2).mean(axis=1) * 2.0 * np.pi
+    np.testing.assert_allclose(area, exact, rtol=0.05, atol=0.2)
+    branches = read_pullback_side_branches(folder / "pullback_side_branches.csv")
+    assert [each.id for each in branches] == [each.id for each in drawn.vessel.side_branches]
+    assert (folder / "pullback_calcium.csv").is_file()
+    assert (folder / "pullback_eem.nii.gz").is_file()
+
+
+def test_contours_go_with_images(tmp_path):
+    app = typer.Typer()
+    app.command()(phantom)
+    result = CliRunner().invoke(app, ["--seed", "8", "--contours", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "it goes with --images or --dicom" in result.output
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["--images", "--dicom"])
 def test_phantoms_with_images_are_made_from_the_command_line(tmp_path, option):
@@ -126,7 +168,12 @@ def test_phantoms_with_images_are_made_from_the_command_line(tmp_path, option):
     assert image.values.shape == lumen.shape
     assert 250.0 < image.values[lumen].mean() < 480.0
     facts = read_table(case / "truth" / "facts.csv", required=("fact", "value"))
-    assert "ccta_noise_hu" in facts.texts("fact")
+    assert {"ccta_noise_hu", "pullback_pixel_mm"} <= set(facts.texts("fact"))
+    run = load_pullback(case)
+    assert run.pullback.lumen == {}
+    lumen = read_volume(case / "truth" / "pullback_lumen.nii.gz").values != 0
+    assert run.known_images.pixels.shape == lumen.shape
+    assert run.known_images.pixels[lumen].mean() < 15.0
 
 
 def test_manifest_names_the_cases(folder):
