@@ -37,7 +37,9 @@ _MOST_OF_RING_PERCENT = 70.0
 _TOUCHING = np.ones((3, 3), dtype=bool)
 _EDGE_PX = 2
 # What is drawn on one frame, in pixels, and how much more that is than around it.
-_SMALLEST_DRAWING_PX, _MORE, _AROUND = 50, 3.0, 5
+_SMALLEST_DRAWING_PX, _MORE, _AROUND = 50, 4.0, 5
+# Most frames have no drawing; what they have is coarse speckle.
+_MOST_FRAMES_PERCENT = 80.0
 
 
 def distance_mm(shape: tuple[int, int], catheter_px: FloatArray, pixel_spacing_mm: FloatArray) -> FloatArray:
@@ -133,10 +135,11 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
     for i, each in enumerate(pixels):
         counts[i] = np.count_nonzero(_strokes((each >= pen.level) & inside, ~inside, pen.least_px))
         progress("looking for drawings", (i + 1) / len(pixels))
+    usual = float(np.percentile(counts, _MOST_FRAMES_PERCENT))
     return {
         i: _drawn_on(pixels[i], pen, inside)
         for i in np.flatnonzero(counts).tolist()
-        if counts[i] >= _MORE * _around(counts, i) + pen.least_px
+        if counts[i] >= _MORE * max(usual, _around(counts, i)) + pen.least_px
     }
 
 
