@@ -2,6 +2,7 @@
 
 from coreg.segmentation.ccta_centerline import centerline_from_label
 from coreg.segmentation.ccta_tree import ccta_tree
+from coreg.segmentation.gating import find_gating, gated_pullback
 from coreg.segmentation.lumen_label import lumen_label, lumen_surface, wall_label
 from coreg.segmentation.segment_ccta import segment_ccta
 from coreg.segmentation.segment_pullback import segment_pullback, with_vessel
@@ -11,6 +12,8 @@ from coreg.segmentation.vessel_from_label import vessel_from_label
 __all__ = [
     "ccta_tree",
     "centerline_from_label",
+    "find_gating",
+    "gated_pullback",
     "lumen_label",
     "lumen_surface",
     "segment_ccta",

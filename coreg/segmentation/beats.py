@@ -15,6 +15,7 @@ PHASES = 48
 SHORTEST_BEAT, LONGEST_BEAT = 0.65, 1.5
 VARIATION = 0.12
 LOCAL_BEATS, DRIFT = 10, 0.15
+MOTION_SHARE = 0.1
 PASSES = 4
 FEWEST_BEATS = 6
 
@@ -30,20 +31,25 @@ class BeatLength:
     depth : float
         How much more alike frames are a beat apart than half a beat more or less, relative: 0 where
         nothing repeats.
+    evidence : float
+        The same, with the repetition of their motion.
     course : (N,) array
         Length of a beat about each frame.
     """
 
     frames: float
     depth: float
+    evidence: float
     course: FloatArray
 
 
 def beat_length(difference: npt.NDArray[np.float32], *, shortest: float, longest: float) -> BeatLength:
-    """Find the length at which frames are more alike than at half of it, and at half as much again.
+    """Find the length at which a run repeats, but not at half of it, nor at half as much again.
 
     Both halves are asked, so that neither two beats nor half a beat can be taken for one. Differences
     are compared by their logarithm: a side branch that passes says no more than any other place.
+    Where the catheter advances far in a beat, frames a beat apart show other tissue; then the motion
+    still repeats, which by itself may do so twice in a beat.
 
     Parameters
     ----------
@@ -54,36 +60,43 @@ def beat_length(difference: npt.NDArray[np.float32], *, shortest: float, longest
     """
     least = 1e-3 * float(np.nanmean(difference[:, 1:]))
     level = np.log(np.maximum(difference, least).astype(np.float64))
-    mean = np.nanmean(level, axis=0)
+    level = np.where(np.isfinite(level), level, np.nanmean(level, axis=0))
+    usual = float(np.sqrt(shortest * longest))
+    motion = standardised(np.log(motion_course(difference, max(1, round(usual / 24.0))) + least), usual)
     length = np.arange(shortest, longest + 1e-9, 0.25)
-    whole = _depth(mean[None], length)[0]
+    whole = _depth(_unlikeness(level, motion), length)
     best = 1 + int(np.argmax(whole[1:-1]))
+    frames = float(length[best])
     if whole[best] < max(whole[best - 1], whole[best + 1]):
         # No length within the limits stands out from its neighbours.
-        return BeatLength(float(length[best]), 0.0, np.full(len(level), length[best]))
-    course = _length_course(np.where(np.isfinite(level), level, mean), length, float(length[best]))
-    return BeatLength(float(length[best]), float(whole[best]), course)
+        return BeatLength(frames, 0.0, 0.0, np.full(len(level), frames))
+    depth = float(_depth(level.mean(axis=0), length)[best])
+    return BeatLength(frames, depth, float(whole[best]), _length_course(level, motion, length, frames))
+
+
+def _unlikeness(level: FloatArray, motion: FloatArray) -> FloatArray:
+    """Mean level (L,) by lag of a stretch, less the autocorrelation of its motion."""
+    count, lags = level.shape
+    power = np.abs(np.fft.rfft(motion - motion.mean(), 2 * max(count, lags))) ** 2
+    products = np.fft.irfft(power)[:lags]
+    return np.asarray(level.mean(axis=0) - MOTION_SHARE * products / max(float(products[0]), 1e-12))
 
 
 def _depth(level: FloatArray, length: FloatArray) -> FloatArray:
-    """How much lower levels (M, L) by lag are at lengths (K,) than at half of them and half as much again."""
-    lags = np.arange(level.shape[1])
-
-    def at(lag: FloatArray) -> FloatArray:
-        return np.array([np.interp(lag, lags, each) for each in level])
-
-    return 0.5 * (at(0.5 * length) + at(1.5 * length)) - at(length)
+    """How much lower a level (L,) by lag is at lengths (K,) than at half of them and half as much again."""
+    lags = np.arange(len(level))
+    half, whole, more = (np.interp(share * length, lags, level) for share in (0.5, 1.0, 1.5))
+    return np.asarray(0.5 * (half + more) - whole)
 
 
-def _length_course(level: FloatArray, length: FloatArray, mean: float) -> FloatArray:
+def _length_course(level: FloatArray, motion: FloatArray, length: FloatArray, mean: float) -> FloatArray:
     """Length of a beat (N,) about each frame, near the mean one."""
-    count = len(level)
-    width = LOCAL_BEATS * mean
+    count, width = len(level), LOCAL_BEATS * mean
     centres = np.arange(0.5 * width, count - 0.5 * width + 1.0, 0.5 * width)
     if len(centres) < 2:
         return np.full(count, mean)
-    parts = [level[int(c - 0.5 * width) : int(c + 0.5 * width)] for c in centres]
-    depth = _depth(np.array([part.mean(axis=0) for part in parts]), length)
+    parts = [slice(int(c - 0.5 * width), int(c + 0.5 * width)) for c in centres]
+    depth = np.array([_depth(_unlikeness(level[part], motion[part]), length) for part in parts])
     belief = 0.5 * (np.log(length / mean) / DRIFT) ** 2
     found = length[np.argmax(depth / depth.max() - 0.1 * belief, axis=1)]
     return np.interp(np.arange(count), centres, gaussian_filter1d(found, 0.7, mode="nearest"))

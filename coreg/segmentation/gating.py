@@ -36,7 +36,9 @@ SHORTEST_FRAMES, LONGEST_FRAMES = 7.0, 90.0
 # Half of the times over which motion is measured, as shares of a beat.
 SPANS = (1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0, 1.0 / 4.0)
 # What runs without a heartbeat do not reach.
-LEAST_DEPTH, LEAST_REPEATABILITY = 0.03, 0.5
+LEAST_DEPTH, LEAST_EVIDENCE, LEAST_REPEATABILITY = 0.005, 0.045, 0.4
+# Of two pauses the longer is taken unless the other is steadier by more than this share of their difference.
+LONGER = 0.3
 NOT_GATED = "not in the gated phase"
 
 
@@ -71,8 +73,8 @@ def find_gating(
 ) -> tuple[Gating | None, str]:
     """Find one frame per heartbeat, all of the phase in which the image is steadiest.
 
-    A run whose frames are most alike a certain time apart, and less so at half of it and half as much
-    again, shows a heartbeat. Its beats are followed by the course of the image's motion, which is
+    A run that repeats after a certain time, and less so after half of it and half as much again, shows
+    a heartbeat. Its beats are followed by the course of the image's motion, which is
     strong in ejection and in rapid filling: dynamic programming over the frames, with the mean beat
     as a template. The steadiest phase, and what the heart then does, are read off the mean beat: the
     longer pause between the two motions is diastasis, and the lumen is larger in systole.
@@ -85,7 +87,8 @@ def find_gating(
     area_mm2 : (N,) array, optional
         Of the lumen, where it is known.
     phase : str
-        ``diastole`` or ``systole`` takes the pause that is probably it; ``auto`` the steadier one.
+        ``diastole`` or ``systole`` takes the pause that is probably it; ``auto`` the steadier one, or
+        the longer where both are as steady.
     progress : callable, optional
         Takes a stage's name and the share that is done.
 
@@ -121,7 +124,8 @@ def find_gating(
     if len(start) < FEWEST_BEATS:
         return None, f"No heartbeat was found: only {len(start)} beats of a length could be followed."
     repeats = np.mean([repeatability(each, start) for each in courses[: len(SPANS)]])
-    if beat.depth < LEAST_DEPTH or repeats < LEAST_REPEATABILITY:
+    repeating = beat.depth >= LEAST_DEPTH and beat.evidence >= LEAST_EVIDENCE
+    if not repeating or repeats < LEAST_REPEATABILITY:
         return None, "No heartbeat was found: no length of time after which the frames look alike again."
     gating = _gated(start, motions[0], courses, phase)
     tell("gating: beats", 1.0)
@@ -158,17 +162,17 @@ def _gated(
 ) -> Gating:
     pauses = find_pauses(folded(motion[None], start)[0], _area_course(courses[len(SPANS) :], start))
     diastolic = diastole_probability(pauses)
-    steadiest = min(range(len(pauses)), key=lambda i: (pauses[i].unrest, -pauses[i].length))
+    order = np.argsort(diastolic, kind="stable")
     if phase == "auto":
-        chosen = steadiest
+        chosen = min(range(len(pauses)), key=lambda i: pauses[i].unrest - LONGER * pauses[i].length)
     else:
-        chosen = int(np.argmax(diastolic) if phase == "diastole" else np.argmin(diastolic))
+        chosen = int(order[-1] if phase == "diastole" else order[0])
     probability = diastolic[chosen]
     frame = _frames_at(start, pauses[chosen].phase, len(motion))
     return Gating(
         frame,
         float(np.diff(start).mean()),
-        "diastole" if probability >= 0.5 else "systole",
+        "systole" if probability < 0.5 or (probability == 0.5 and phase == "systole") else "diastole",
         float(max(probability, 1.0 - probability)),
         courses[0],
     )
@@ -246,7 +250,10 @@ def _frames_at(start: IntArray, phase: float, count: int) -> IntArray:
 
 def _note(gating: Gating, frame_rate_hz: float | None) -> str:
     rate = "" if frame_rate_hz is None else f" ({60.0 * frame_rate_hz / gating.beat_frames:.0f} a minute)"
+    which = f"probably in {gating.phase} ({gating.probability:.0%})"
+    if gating.probability < 0.6:
+        which = "in a phase that the images do not tell"
     return (
         f"Gated by the images: {len(gating.frame)} beats of {gating.beat_frames:.1f} frames{rate}, one frame "
-        f"each, probably in {gating.phase} ({gating.probability:.0%})."
+        f"each, {which}."
     )
