@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coreg.cli.options import Force, Json, Quiet, Threads, Verbose
+
+if TYPE_CHECKING:
+    from coreg.cli.console import Progress
+    from coreg.phantom import PhantomPatient
+
+# Smaller and shorter than usual, so that the demonstration takes a minute.
+PULLBACK_PX, RUN_RANGE_MM = 320, (40.0, 46.0)
 
 
 def demo(
@@ -22,29 +30,25 @@ def demo(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Make a synthetic patient, register it and measure the result. For research use only.
+    """Make a synthetic patient, segment and register it, and measure the result. For research use only.
 
-    The patient goes into OUT/case, the registration into OUT/result. Since the truth is known, the error
-    of every frame is measured, not only that of the landmarks.
+    The patient, a CCTA volume and an OCT pullback in DICOM, goes into OUT/case, the registration with
+    all that was segmented into OUT/result. Since the truth is known, the error of every frame is
+    measured, not only that of the landmarks.
     """
     from coreg.cli.compute import Wanted, headline, outcome_data, register_case
     from coreg.cli.console import Console, part_of
+    from coreg.cli.running import use_threads
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     with console.progress() as progress:
-        progress(f"making synthetic patient {seed}", 0.0)
-        from coreg.io.phantom_files import Truth, write_phantom
-        from coreg.phantom import lumen_surface, make_patient
-
-        patient = make_patient(seed)
-        lumen = lumen_surface(patient.lumen)
-        truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen, patient.facts())
-        write_phantom(out / "case", patient.case, truth, clockwise=patient.clockwise, force=force)
+        use_threads(threads)
+        patient = _written_patient(seed, out / "case", force=force, progress=part_of(progress, 0.0, 0.4))
         outcome = register_case(
             out / "case",
             out / "result",
             Wanted(threads=threads, force=force),
-            progress=part_of(progress, 0.2, 1.0),
+            progress=part_of(progress, 0.4, 1.0),
             truth=patient.truth,
         )
     text = (
@@ -52,3 +56,33 @@ def demo(
         f"    coreg register {out / 'case'} --out {out / 'again'}"
     )
     console.outcome(text, outcome_data(outcome) | {"case": out / "case"})
+
+
+def _written_patient(seed: int, folder: Path, *, force: bool, progress: Progress) -> PhantomPatient:
+    """Draw a patient's images and write them as a case with its truth."""
+    progress(f"making synthetic patient {seed}", 0.0)
+    from coreg.cli.phantom import image_truth
+    from coreg.io.phantom_files import PullbackTruth, Truth, write_phantom
+    from coreg.phantom import lumen_surface, make_ccta, make_patient, make_pullback_images, preset
+
+    settings = dataclasses.replace(preset("typical"), run_range_mm=RUN_RANGE_MM)
+    patient = make_patient(seed, settings=settings)
+    progress("drawing its CCTA", 0.05)
+    ccta = make_ccta(patient)
+    progress("drawing its pullback", 0.2)
+    drawn = make_pullback_images(patient, size=PULLBACK_PX)
+    progress("writing its files", 0.9)
+    facts = patient.facts() | ccta.facts() | drawn.facts()
+    truth = Truth(
+        patient.truth, patient.landmarks, patient.side_branches, lumen_surface(patient.lumen), facts
+    )
+    write_phantom(
+        folder,
+        patient.case,
+        truth,
+        ccta=image_truth(ccta, dicom=False),
+        pullback=PullbackTruth(drawn.exported(), drawn.vessel, dicom=True),
+        clockwise=patient.clockwise,
+        force=force,
+    )
+    return patient

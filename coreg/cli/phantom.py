@@ -101,7 +101,7 @@ def phantom(
             if images or dicom:
                 made = make_ccta(patient, settings=ccta_preset(image_level))
                 facts |= made.facts()
-                ccta = _image_truth(made, dicom=dicom)
+                ccta = image_truth(made, dicom=dicom)
             if (images or dicom) and not contours:
                 drawn = make_pullback_images(
                     patient,
@@ -130,7 +130,7 @@ def phantom(
     )
 
 
-def _image_truth(made: PhantomCcta, *, dicom: bool) -> ImageTruth:
+def image_truth(made: PhantomCcta, *, dicom: bool) -> ImageTruth:
     """Take an image and its truth to what is written of them."""
     from math import degrees
 

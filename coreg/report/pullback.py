@@ -79,23 +79,24 @@ def pullback_parts(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool
     run = SegmentedRun(case.pullback, vessel, case.images)
     with look():
         frames = png_uri(frame_gallery(run, picked_frames(run)))
-        lengthwise, along, map_ = (png_uri(each(run)) for each in (cuts, profiles, unrolled))
+        lengthwise, along = png_uri(cuts(run)), png_uri(profiles(run))
     text = captions.FRAMES_OUTLINED if outlined else captions.FRAMES
     of_cuts = captions.CUTS if case.images is not None else captions.CUTS_OUTLINED
     return [
         Part("frames", "Pullback: frames", text, [frames]),
         Part("cuts", "Pullback: lengthwise cuts", of_cuts, [lengthwise], [_marked_table(vessel)]),
         Part("run", "Pullback: along the vessel", captions.RUN_PROFILE, [along]),
-        Part(
-            "unrolled",
-            "Pullback: unrolled",
-            captions.UNROLLED,
-            [map_],
-            [_branch_table(run), _calcium_table(run)],
-        ),
+        *([] if outlined and not vessel.side_branches else [_unrolled_part(run)]),
         *_heart_part(run),
         *_fact_part(case, vessel),
     ]
+
+
+def _unrolled_part(run: SegmentedRun) -> Part:
+    with look():
+        figure = png_uri(unrolled(run))
+    tables = [_branch_table(run), _calcium_table(run)]
+    return Part("unrolled", "Pullback: unrolled", captions.UNROLLED, [figure], tables)
 
 
 def _heart_part(run: SegmentedRun) -> list[Part]:
