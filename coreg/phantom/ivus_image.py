@@ -22,6 +22,7 @@ from coreg.phantom.speckle import scatterers, texture
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 Complex64Array = npt.NDArray[np.complex64]
+BoolArray = npt.NDArray[np.bool_]
 
 IVUS_STEP_MM = 0.02
 CATHETER_MM = 0.45
@@ -31,7 +32,8 @@ MEDIA_MM = 0.12
 PATCH_MM = 0.05
 FRONT_MM = 0.12
 GUIDE_MM = 0.15
-SHADOW_DB_PER_MM = 120.0
+BLOOD_TURNS = 8
+SHADOW_DB, SHADOW_DB_PER_MM = -48.0, 120.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,19 @@ class IvusLook:
     floor: Float32Array
 
 
+@dataclass(frozen=True, eq=False)
+class _Medium:
+    """What sound meets along the lines: samples (A, R), written into while a frame is painted.
+
+    ``echo_db`` is relative to the adventitia's, ``fall_db`` what is lost per mm, and ``mirror`` where a
+    smooth surface echoes without speckle.
+    """
+
+    echo_db: Float32Array
+    fall_db: Float32Array
+    mirror: BoolArray
+
+
 def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSettings) -> IvusLook:
     """Draw the scatterers of a pullback, and what its frequency means."""
     rng = component_rng(seed, "ivus look")
@@ -98,7 +113,7 @@ def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSetting
         cell_mm,
         _evened(BLUR_CELLS * cell_mm, depth_mm, axial, lateral, settings.angles),
         texture(rng, (32, 128, 128), (3.0, 4.0, 3.0)),
-        scatterers(rng, (settings.angles, 8 * count)),
+        scatterers(rng, (settings.angles, BLOOD_TURNS * count)),
         _ring_down(rng, depth_mm, settings),
         axial,
         lateral,
@@ -112,25 +127,24 @@ def ivus_look(seed: int, field_of_view_mm: float, settings: PullbackImageSetting
 def ivus_lines(look: IvusLook, shot: Shot, rng: np.random.Generator) -> Float32Array:
     """Paint a frame along its lines, grey values (A, R)."""
     samples = shot.samples
-    echo, fall = _guide_wall(samples) if shot.before == "guide" else _tissue(shot.section, samples, look)
-    echo[samples.inside] = look.blood_db
-    fall[samples.inside] = 0.3 * look.fall_db_per_mm
-    if shot.struts.any():
-        _add_fronts(
-            echo, fall, np.where(shot.struts, shot.section.wall_mm, np.inf), look.depth_mm, bright_db=4.0
-        )
+    medium = _guide_wall(samples) if shot.before == "guide" else _tissue(shot.section, samples, look)
+    medium.echo_db[samples.inside] = look.blood_db
+    medium.fall_db[samples.inside] = 0.3 * look.fall_db_per_mm
     if not shot.before:
-        _add_fronts(echo, fall, shot.section.calcium_inner_mm, look.depth_mm, bright_db=5.0)
+        struts_mm = np.where(shot.struts, shot.section.wall_mm, np.inf)
+        _add_fronts(medium, struts_mm, look.depth_mm, bright_db=8.0)
+        _add_fronts(medium, shot.section.calcium_inner_mm, look.depth_mm, bright_db=7.0)
     if shot.wire is not None:
-        _add_fronts(
-            echo, fall, shot.wire.front_mm(shot.angle_rad), look.depth_mm, bright_db=8.0, again_db=-40.0
-        )
-    loss = np.cumsum(fall, axis=1) * np.float32(IVUS_STEP_MM)
-    amplitude = 10.0 ** ((echo - loss) * np.float32(0.05))
-    blood = _shuffled(look.blood, rng, amplitude.shape[1])
-    field = np.where(samples.inside, blood, _anchored(shot.section, look)) * amplitude
+        front_mm = shot.wire.front_mm(shot.angle_rad)
+        _add_fronts(medium, front_mm, look.depth_mm, bright_db=9.0, again_db=-40.0)
+    loss = np.cumsum(medium.fall_db, axis=1) * np.float32(IVUS_STEP_MM)
+    amplitude = 10.0 ** ((medium.echo_db - loss) * np.float32(0.05))
+    field = np.where(samples.inside, _shuffled(look.blood, rng), _anchored(shot.section, look))
+    # A mirror echoes in phase; the beam weakens it less than scatterers.
+    field[medium.mirror] = np.float32(np.sqrt(look.gain)) * (1.0 + 0.9 * field[medium.mirror])
+    field *= amplitude
     real, imaginary = (_spread(each, look.axial, look.lateral) for each in (field.real, field.imag))
-    noise = _shuffled(look.blood, rng, amplitude.shape[1])
+    noise = _shuffled(look.blood, rng)
     intensity = (real**2 + imaginary**2) * np.float32(1.0 / look.gain) + look.ring_down
     intensity += look.floor * (noise.real**2 + noise.imag**2)
     intensity[:, look.depth_mm < CATHETER_MM] = 1e-9
@@ -138,8 +152,7 @@ def ivus_lines(look: IvusLook, shot: Shot, rng: np.random.Generator) -> Float32A
     return _smoothed(np.clip(grey, 0.0, 255.0))
 
 
-def _tissue(section: Section, samples: Samples, look: IvusLook) -> tuple[Float32Array, Float32Array]:
-    """Echo in decibel, and the fall per mm of what comes from behind, (A, R)."""
+def _tissue(section: Section, samples: Samples, look: IvusLook) -> _Medium:
     r, behind, membrane = samples.depth_mm, samples.behind_mm, samples.membrane_mm
     slabs, turns, deep = look.coarse.shape
     turn = ((section.around_rad % (2.0 * np.pi)) * (turns / (2.0 * np.pi))).astype(int)
@@ -151,21 +164,25 @@ def _tissue(section: Section, samples: Samples, look: IvusLook) -> tuple[Float32
     echo[(r > membrane - MEDIA_MM) & (r <= membrane)] = -27.0
     far = np.clip((r - membrane - 0.35) / 0.6, 0.0, 1.0)
     beyond = (1.0 + 1.5 * mottled) + far * (3.0 * mottled - 13.0)
-    fall = np.full_like(behind, look.fall_db_per_mm)
-    return np.where(r > membrane, beyond, echo).astype(np.float32), fall
+    return _Medium(
+        np.where(r > membrane, beyond, echo).astype(np.float32),
+        np.full_like(behind, look.fall_db_per_mm),
+        np.zeros(behind.shape, dtype=bool),
+    )
 
 
-def _guide_wall(samples: Samples) -> tuple[Float32Array, Float32Array]:
-    """Echo and fall of a guide catheter's wall: a bright ring with nothing behind it."""
-    behind = samples.behind_mm
-    solid = behind < GUIDE_MM
-    echo = np.where(solid, np.float32(5.0), np.float32(-15.0)).astype(np.float32)
-    return echo, np.where(solid, np.float32(0.0), np.float32(SHADOW_DB_PER_MM)).astype(np.float32)
+def _guide_wall(samples: Samples) -> _Medium:
+    """A guide catheter's wall: a bright ring with nothing behind it."""
+    solid = samples.behind_mm < GUIDE_MM
+    return _Medium(
+        np.where(solid, np.float32(5.0), np.float32(-15.0)).astype(np.float32),
+        np.where(solid, np.float32(0.0), np.float32(SHADOW_DB_PER_MM)).astype(np.float32),
+        np.zeros(solid.shape, dtype=bool),
+    )
 
 
 def _add_fronts(
-    echo: Float32Array,
-    fall: Float32Array,
+    medium: _Medium,
     front_mm: FloatArray,
     depth_mm: Float32Array,
     *,
@@ -178,14 +195,13 @@ def _add_fronts(
         return
     front = column(front_mm[lines])
     behind = depth_mm - front
-    part, lost = echo[lines], fall[lines]
-    part[(behind >= 0.0) & (behind < FRONT_MM)] = bright_db
-    shadow = behind >= FRONT_MM
-    lost[shadow] = 0.0
-    part[shadow] = -48.0
-    again = np.abs(behind - front) < 0.5 * FRONT_MM
-    part[again] = bright_db + again_db
-    echo[lines], fall[lines] = part, lost
+    surface, shadow = (behind >= 0.0) & (behind < FRONT_MM), behind >= FRONT_MM
+    echo = np.where(shadow, np.float32(SHADOW_DB), medium.echo_db[lines])
+    echo[surface] = bright_db
+    echo[np.abs(behind - front) < 0.5 * FRONT_MM] = bright_db + again_db
+    medium.echo_db[lines] = echo
+    medium.fall_db[lines] = np.where(shadow, np.float32(0.0), medium.fall_db[lines])
+    medium.mirror[lines] = surface | (medium.mirror[lines] & ~shadow)
 
 
 def _anchored(section: Section, look: IvusLook) -> Complex64Array:
@@ -250,6 +266,8 @@ def _smoothed(grey: Float32Array) -> Float32Array:
     return mixed
 
 
-def _shuffled(table: Complex64Array, rng: np.random.Generator, count: int) -> Complex64Array:
+def _shuffled(table: Complex64Array, rng: np.random.Generator) -> Complex64Array:
+    """Take fresh values (A, R) out of a table (A, 8 R)."""
+    count = table.shape[1] // BLOOD_TURNS
     first = int(rng.integers(0, table.shape[1] - count))
     return np.roll(table[:, first : first + count], int(rng.integers(0, len(table))), axis=0)

@@ -127,6 +127,11 @@ def make_pullback_images(
         Acquisition indices to draw, rising; by default all. Each looks as it does among all others.
     ccta_settings : CctaSettings, optional
         Of the CCTA image whose plaque, calcium and stent are shown; by default a typical one.
+
+    Raises
+    ------
+    ValueError
+        If a frame is asked for that the pullback does not have, or not in rising order.
     """
     modality, seed, reach = patient.settings.modality, patient.seed, patient.field_of_view_mm
     settings = settings or pullback_preset("typical", modality=modality)
@@ -139,7 +144,7 @@ def make_pullback_images(
     run = make_run(patient, settings, ccta_settings or CctaSettings(), catheter_mm=catheter_mm)
     grid = scan_grid(size, field_of_view_mm=reach, angles=settings.angles, step_mm=step_mm)
     depth_mm = depths_mm(reach, step_mm)
-    frame = np.arange(len(run)) if frames is None else np.asarray(frames, dtype=np.int64)
+    frame = np.arange(len(run)) if frames is None else _checked_frames(frames, len(run))
     pixels = np.zeros((len(frame), size, size), dtype=np.uint8)
     truths = []
     for row, i in enumerate(frame.tolist()):
@@ -163,6 +168,14 @@ def make_pullback_images(
     )
     vessel = true_vessel(patient, truths, frame, settings)
     return PhantomPullback(images, overlay, frame, vessel, np.array([each.hard for each in truths]), settings)
+
+
+def _checked_frames(frames: Sequence[int], count: int) -> IntArray:
+    frame = np.asarray(frames, dtype=np.int64)
+    if not len(frame) or frame[0] < 0 or frame[-1] >= count or (np.diff(frame) <= 0).any():
+        msg = f"frames must rise within 0 to {count - 1}, got {frame.tolist()}"
+        raise ValueError(msg)
+    return frame
 
 
 def _frame_rate_hz(patient: PhantomPatient) -> float | None:

@@ -379,3 +379,9 @@ def test_settings_refuse_what_no_catheter_does():
         replace(pullback_preset("easy"), angles=8)
     with pytest.raises(ValueError, match="level must be easy, typical or hard, got 'clean'"):
         pullback_preset("clean")
+
+
+def test_frames_that_do_not_exist_are_refused(patient):
+    last = len(patient.truth.frame) - 1
+    with pytest.raises(ValueError, match=rf"frames must rise within 0 to {last}, got \[2, {last + 1}\]"):
+        make_pullback_images(patient, frames=(2, last + 1))
