@@ -20,7 +20,7 @@ from coreg.io.dicom_frames import decoded_frames
 from coreg.io.dicom_headers import CT_STORAGE, UNREADABLE, dicom_files, quiet_dicom
 from coreg.io.dicom_pullback_facts import PRIVATE_RATE, file_facts, is_polar, number
 from coreg.io.files import existing_file, unusable
-from coreg.io.frame_source import FrameSource, Plane
+from coreg.io.frame_source import MOST_PIXELS, FrameSource, Plane
 from coreg.io.polar_frames import polar_source
 
 _ULTRASOUND = tuple(f"1.2.840.10008.5.1.4.1.1.{each}" for each in ("3", "3.1", "6", "6.1"))
@@ -201,6 +201,9 @@ def _size(path: Path, header: Dataset) -> tuple[int, int, int]:
     if not rows or not columns:
         expected = "whole files; export the pullback again"
         raise unusable(path, "Rows and Columns", found="no size of the frames", expected=expected)
+    if count * rows * columns > MOST_PIXELS:
+        found = f"{count} frames of {columns:g} x {rows:g} pixels"
+        raise unusable(path, "NumberOfFrames", found=found, expected=f"at most {MOST_PIXELS:,} pixels in all")
     return count, int(rows), int(columns)
 
 

@@ -14,6 +14,9 @@ from coreg.pullback import Acquisition, Modality
 FloatArray = npt.NDArray[np.float64]
 Plane = npt.NDArray[Any]
 
+# As bytes of grey values they must fit into memory.
+MOST_PIXELS = 8_000_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class FileFacts:

@@ -125,6 +125,12 @@ def no_frames(run):
     run.files.save(run.folder / "pullback.dcm", made)
 
 
+def countless_frames(run):
+    made = run.files.made(run.files.frames())
+    made.NumberOfFrames = 100_000_000
+    run.files.save(run.folder / "pullback.dcm", made)
+
+
 def cut_off(run):
     path = run.dicom()
     path.write_bytes(path.read_bytes()[:-50_000])
@@ -188,6 +194,7 @@ BAD = {
     "no spacing": (without_scale, "pullback.pixel_spacing_mm: found nothing", "the size of a pixel in mm"),
     "no modality": (capture, "pullback.modality: found nothing", "expected 'OCT' or 'IVUS'"),
     "zero frames": (no_frames, "NumberOfFrames: found no frames", "at least 2 frames"),
+    "countless frames": (countless_frames, "found 100000000 frames of 96 x 96", "at most 8,000,000,000"),
     "cut off": (cut_off, "found pixels that cannot be decoded", "expected whole frames"),
     "cut off compressed": (
         cut_off_compressed,
