@@ -296,12 +296,6 @@ def test_both_commands_have_help_with_an_example(coreg, command):
         assert option in done.out
 
 
-def test_a_pullback_is_planned(coreg, copied, tmp_path):
-    done = coreg("segment", "pullback", copied, "--out", tmp_path / "out")
-    assert done.status == 2
-    assert "planned but not available yet" in done.err
-
-
 def test_a_case_without_pullback_cannot_be_registered(coreg, copied, tmp_path):
     done = coreg("register", copied, "--out", tmp_path / "out")
     assert done.status == 3

@@ -1,0 +1,307 @@
+"""Segmentation of a pullback on the command line: rings of tissue about a lumen of known size.
+
+OCT frames: a black lumen about the catheter, and a wall that is brightest at its border and fades. The radius
+falls in the middle of the run.
+"""
+
+import csv
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from coreg.io.contour_formats import write_contours
+
+COUNT, SIZE, PIXEL_MM, STEP_MM = 24, 160, 0.04, 0.2
+PULLBACK_FILES = {
+    "pullback_lumen.nii.gz",
+    "pullback_sections.nii.gz",
+    "contours.csv",
+    "holorama_lumen.csv",
+    "pullback_side_branches.csv",
+    "pullback_calcium.csv",
+    "frame_quality.csv",
+    "pullback_segmentation.json",
+}
+
+
+def radius_mm(frame):
+    return 1.6 - 0.5 * np.exp(-0.5 * ((frame - 12) / 3.0) ** 2)
+
+
+def oct_frame(frame, rng):
+    """One frame; its lumen is a circle whose centre lies 0.3 mm to the right of the catheter."""
+    at = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL_MM
+    x, y = np.meshgrid(at, at)
+    depth = np.hypot(x - 0.3, y) - radius_mm(frame)
+    tissue = np.where(depth > 0.0, 190.0 * np.exp(-depth / 0.9), 6.0)
+    distance = np.hypot(x, y)
+    tissue[np.abs(distance - 0.35) < 0.04] = 120.0
+    noisy = tissue * rng.gamma(6.0, 1.0 / 6.0, tissue.shape)
+    noisy[distance > (SIZE / 2 - 1) * PIXEL_MM] = 0.0
+    return np.clip(noisy, 0.0, 255.0).astype(np.uint8)
+
+
+def write_stack(path, frames, pixel_mm=PIXEL_MM):
+    image = sitk.GetImageFromArray(np.asarray(frames))
+    image.SetSpacing([pixel_mm, pixel_mm, STEP_MM])
+    sitk.WriteImage(image, str(path))
+
+
+def write_case(folder, **keys):
+    keys = {"image": '"pullback.nii.gz"', "modality": '"OCT"', "frame_spacing_mm": STEP_MM} | keys
+    lines = [f"{key} = {value}" for key, value in keys.items() if value is not None]
+    (folder / "case.toml").write_text("\n".join(['id = "P1"', "[pullback]", *lines]) + "\n")
+    return folder
+
+
+def said_by(*arguments):
+    """Run a command for a fixture that many tests look at; returns what it printed on both outputs."""
+    from coreg.cli.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    argv, sys.argv = sys.argv, ["coreg", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        sys.argv = argv
+    assert not stop.value.code
+    return out.getvalue(), err.getvalue()
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    rng = np.random.default_rng(1)
+    return np.stack([oct_frame(i, rng) for i in range(COUNT)])
+
+
+@pytest.fixture
+def case(pixels, tmp_path):
+    (tmp_path / "case").mkdir()
+    write_stack(tmp_path / "case" / "pullback.nii.gz", pixels)
+    return write_case(tmp_path / "case")
+
+
+@pytest.fixture(scope="module")
+def run(pixels, tmp_path_factory):
+    """The case, the result folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "case").mkdir()
+    write_stack(folder / "case" / "pullback.nii.gz", pixels)
+    case, out = write_case(folder / "case"), folder / "result"
+    return case, out, *said_by("segment", "pullback", case, "--out", out)
+
+
+@pytest.fixture
+def refused(coreg, tmp_path):
+    """Segment and expect a status; returns the message once all that always holds is checked."""
+
+    def run(folder, *options, status=3):
+        out = tmp_path / "out"
+        done = coreg("segment", "pullback", folder, "--out", out, "-q", *options)
+        assert done.status == status, done.err
+        assert "Traceback" not in done.err
+        assert "bug" not in done.err
+        assert not out.exists()
+        return done.err
+
+    return run
+
+
+def test_the_files_of_the_contract_are_written(run):
+    _, out, _, err = run
+    assert {each.name for each in out.iterdir()} == PULLBACK_FILES | {"report.html"}
+    assert "pullback: lumen" in err
+
+
+def test_the_lumen_is_the_one_that_was_drawn(run):
+    _, out, _, _ = run
+    area = np.pi * radius_mm(np.arange(COUNT)) ** 2
+    label = sitk.ReadImage(str(out / "pullback_lumen.nii.gz"))
+    assert label.GetSize() == (SIZE, SIZE, COUNT)
+    voxels = sitk.GetArrayFromImage(label).sum(axis=(1, 2)) * PIXEL_MM**2
+    # A pixel is 0.04 mm, the radius at least 1.1 mm.
+    np.testing.assert_allclose(voxels, area, rtol=0.08)
+
+
+def test_it_is_told_in_words_with_the_origin_of_each_fact(run):
+    _, out, said, _ = run
+    words = " ".join(said.split())
+    assert "made from the images" in words
+    assert "frames 24 over 4.6 mm" in words
+    assert "pixel_spacing_mm from the file (its spacing)" in words
+    assert "position_mm from the case (frame_spacing_mm)" in words
+    assert "modality from the case" in words
+    assert "research use only" in words
+    page = (out / "report.html").read_text()
+    assert "research use only" in page
+    assert "the file (its spacing)" in page
+
+
+def test_the_hash_of_the_images_is_kept(run):
+    from coreg.io.results import sha256_of
+
+    case, out, _, _ = run
+    text = (out / "pullback_segmentation.json").read_text()
+    hashes = json.loads(text)["provenance"]["inputs_sha256"]
+    assert hashes["pullback.nii.gz"] == sha256_of(case / "pullback.nii.gz")
+    assert str(case) not in text
+
+
+@pytest.mark.parametrize("kind", ["pictures", "dicom"])
+def test_names_of_files_of_images_are_not_kept(coreg, pullback_files, pixels, tmp_path, kind):
+    folder, out = tmp_path / "case", tmp_path / "out"
+    (folder / "ZZNAME").mkdir(parents=True)
+    frames = pixels[:8]
+    if kind == "pictures":
+        for i, each in enumerate(frames):
+            Image.fromarray(each).save(folder / "ZZNAME" / f"ZZSURNAME{i}.png")
+        write_case(folder, image='"ZZNAME"', pixel_spacing_mm=PIXEL_MM)
+    else:
+        pullback_files.pullback(folder / "ZZNAME.dcm", frames)
+        write_case(folder, image='"ZZNAME.dcm"', pixel_spacing_mm=PIXEL_MM)
+    done = coreg("segment", "pullback", folder, "--out", out)
+    assert done.status == 0, done.err
+    content = (out / "pullback_segmentation.json").read_text()
+    key = "pullback.image" + " (all its frames)" * (kind == "pictures")
+    assert set(json.loads(content)["provenance"]["inputs_sha256"]) == {"case.toml", key}
+    text = content + done.out + done.err + (out / "report.html").read_text()
+    for each in ("ZZNAME", "ZZSURNAME", *pullback_files.identity):
+        assert each not in text
+
+
+def test_contours_of_the_case_are_measured_instead_of_its_images(coreg, run, case, tmp_path):
+    _, first, _, _ = run
+    write_case(case, lumen=f'"{first / "contours.csv"}"')
+    out = tmp_path / "out"
+    done = coreg("segment", "pullback", case, "--out", out, "--json")
+    assert done.status == 0, done.err
+    assert done.data["from_contours"] is True
+    assert done.data["frames"] == COUNT
+    area = np.pi * radius_mm(np.arange(COUNT)) ** 2
+    assert done.data["lumen_area_mm2"] == pytest.approx(area.mean(), rel=0.05)
+    assert done.data["smallest_area_mm2"] == pytest.approx(area.min(), rel=0.08)
+    assert abs(done.data["smallest_frame"] - 12) <= 2
+    assert done.data["sources"]["pixel_spacing_mm"] == "the file (its spacing)"
+    assert "from the contours of the case" in (out / "report.html").read_text()
+    labels = [sitk.ReadImage(str(each / "pullback_lumen.nii.gz")) for each in (first, out)]
+    sums = [sitk.GetArrayFromImage(each).sum() for each in labels]
+    assert sums[1] == pytest.approx(sums[0], rel=1e-3)
+
+
+def test_frames_without_a_contour_are_marked(coreg, tmp_path):
+    angle = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
+    circle = np.column_stack([1.5 * np.cos(angle) + 0.4, 1.5 * np.sin(angle)])
+    write_contours(tmp_path / "mine.csv", {"lumen": dict.fromkeys((0, 1, 2, 5, 6), circle)})
+    write_case(tmp_path, image=None, lumen='"mine.csv"')
+    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    assert done.data["marked"] == [{"first_frame": 3, "last_frame": 4, "reason": "no contour in this frame"}]
+    assert done.data["lumen_area_mm2"] == pytest.approx(np.pi * 1.5**2, rel=0.005)
+    assert rows_of(tmp_path / "out" / "frame_quality.csv")[3]["quality"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"modality": None}, "pullback.modality"),
+        ({"image": '"none.nii.gz"'}, "no such file"),
+        ({"catheter_px": "[500, 20]"}, "pullback.catheter_px"),
+        ({"image": None}, "pullback.lumen: found no lumen"),
+    ],
+)
+def test_what_cannot_be_used_is_named(refused, case, keys, words):
+    assert words in refused(write_case(case, **keys))
+
+
+def test_black_images_are_refused(refused, case):
+    write_stack(case / "pullback.nii.gz", np.zeros((COUNT, SIZE, SIZE), np.uint8))
+    assert "found black images only" in refused(case)
+
+
+def test_a_case_without_pullback_is_refused(refused, tmp_path):
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "case.toml").write_text('id = "P1"\n[ccta]\nimage = "ccta.nii.gz"\n')
+    assert "expected the table [pullback]" in refused(tmp_path / "case")
+
+
+def beating(count, beat_frames, size=64):
+    """IVUS of a lumen in tissue that moves along and across in the first third of each beat, and back."""
+    rng = np.random.default_rng(3)
+    echo = gaussian_filter(rng.standard_normal((80, size + 24, size + 24)), (4.0, 1.5, 1.5))
+    echo = 110.0 + 45.0 * echo / echo.std()
+    y, x = np.indices((size, size)) - 0.5 * (size - 1)
+    distance = np.hypot(x, y)
+    frames = np.empty((count, size, size), np.uint8)
+    for i in range(count):
+        phase = (i / beat_frames) % 1.0
+        swing = np.sin(np.pi * min(phase / 0.4, 1.0)) ** 2
+        place = np.broadcast_to(20.0 + 12.0 * swing + 0.05 * i, x.shape)
+        moved = [place, y + 0.5 * size + 11.5 + 3.0 * swing, x + 0.5 * size + 11.5]
+        frame = map_coordinates(echo, moved, order=1) * rng.gamma(9.0, 1.0 / 9.0, x.shape)
+        frame[distance < 16.0] *= 0.15
+        frame[(distance < 5.0) | (distance > 0.5 * size - 1.0)] = 0.0
+        frames[i] = np.clip(frame, 0.0, 255.0)
+    return frames
+
+
+def test_ivus_through_the_heartbeat_is_gated_unless_told_otherwise(coreg, tmp_path):
+    write_stack(tmp_path / "pullback.nii.gz", beating(260, 26.0), pixel_mm=0.09)
+    # Its contours are given: to outline 260 frames would take much longer than to gate them.
+    angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
+    circle = 16.0 * 0.09 * np.column_stack([np.cos(angle), np.sin(angle)])
+    write_contours(tmp_path / "mine.csv", {"lumen": dict.fromkeys(range(260), circle)})
+    keys = {
+        "modality": '"IVUS"',
+        "acquisition": '"motorized"',
+        "frame_rate_hz": 30.0,
+        "lumen": '"mine.csv"',
+        "frame_spacing_mm": 0.02,
+    }
+    write_case(tmp_path, **keys)
+    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    gating = done.data["gating"]
+    assert gating["beat_frames"] == pytest.approx(26.0, rel=0.05)
+    assert gating["beats_per_min"] == pytest.approx(60.0 * 30.0 / 26.0, rel=0.05)
+    assert any("Gated by the images" in note for note in done.data["notes"])
+    gated = [int(row["frame"]) for row in rows_of(tmp_path / "out" / "gating.csv") if row["gated"] == "1"]
+    assert gated == gating["frames"]
+    # One frame of each beat, all at the same place of it.
+    phases = np.exp(2j * np.pi * np.array(gated) / 26.0)
+    assert abs(phases.mean()) > 0.9
+    assert "Pullback: heartbeat" in (tmp_path / "out" / "report.html").read_text()
+    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "all", "--phase", "none", "--json")
+    assert done.data["gating"] is None
+    assert not (tmp_path / "all" / "gating.csv").exists()
+
+
+def test_an_unknown_phase_is_wrong_usage(refused, case):
+    assert "--phase" in refused(case, "--phase", "inspiration", status=2)
+
+
+def test_a_case_without_ccta_cannot_be_registered(coreg, case, tmp_path):
+    done = coreg("register", case, "--out", tmp_path / "out")
+    assert done.status == 3
+    assert "expected the table [ccta]" in done.err
+
+
+def test_a_folder_with_other_content_is_left_alone(coreg, case, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    done = coreg("segment", "pullback", case, "--out", tmp_path / "out")
+    assert done.status == 2
+    assert "other content (thesis.txt)" in done.err
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
