@@ -74,10 +74,10 @@ def find_gating(
     """Find one frame per heartbeat, all of the phase in which the image is steadiest.
 
     A run that repeats after a certain time, and less so after half of it and half as much again, shows
-    a heartbeat. Its beats are followed by the course of the image's motion, which is
-    strong in ejection and in rapid filling: dynamic programming over the frames, with the mean beat
-    as a template. The steadiest phase, and what the heart then does, are read off the mean beat: the
-    longer pause between the two motions is diastasis, and the lumen is larger in systole.
+    a heartbeat. Its beats are followed by the course of the image's motion, which is strong in ejection
+    and in rapid filling: dynamic programming over the frames, with the mean beat as a template. The
+    steadiest phase, and what the heart then does, are read off the mean beat: the longer pause between
+    the two motions is diastasis, and the lumen is larger in systole.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def find_gating(
         N frames of an ungated run. The frame rate narrows the search to `SLOWEST_PER_MIN` to
         `FASTEST_PER_MIN`; without one beats of `SHORTEST_FRAMES` to `LONGEST_FRAMES` are looked for.
     area_mm2 : (N,) array, optional
-        Of the lumen, where it is known.
+        Of the lumen in each frame, where it is known.
     phase : str
         ``diastole`` or ``systole`` takes the pause that is probably it; ``auto`` the steadier one, or
         the longer where both are as steady.
@@ -99,6 +99,11 @@ def find_gating(
     note : str
         What was found, or why nothing was, in plain words.
 
+    Raises
+    ------
+    ValueError
+        If the area is not one finite number for each frame.
+
     Notes
     -----
     After Zhu et al. (2003), O'Malley et al. (2008), who gate by the dissimilarity of all frames, and
@@ -107,9 +112,12 @@ def find_gating(
     """
     tell = progress or _silent
     count = len(images)
+    if area_mm2 is not None and not (area_mm2.shape == (count,) and np.isfinite(area_mm2).all()):
+        msg = f"area_mm2 must be finite and of shape ({count},), got shape {area_mm2.shape}"
+        raise ValueError(msg)
     shortest, longest = _limits(images.frame_rate_hz)
     longest = min(longest, count / FEWEST_BEATS)
-    if longest < shortest:
+    if longest < shortest + 1.0:
         return None, f"No heartbeat was looked for: {count} frames hold fewer than {FEWEST_BEATS} beats."
     tell("gating: frames", 0.0)
     frames = coarse_frames(images, progress=lambda share: tell("gating: frames", 0.9 * share))

@@ -139,6 +139,19 @@ def test_run_of_a_few_beats_is_too_short():
     assert note == "No heartbeat was looked for: 50 frames hold fewer than 6 beats."
 
 
+@pytest.mark.parametrize("count", [1, 2, 59, 61, 64, 67, 75])
+def test_short_runs_are_gated_or_refused_but_never_break(count):
+    images, _ = beating(110.0)
+    gating, note = find_gating(replace(images, pixels=images.pixels[:count]))
+    assert (gating is None) == note.startswith("No heartbeat")
+
+
+def test_area_of_other_frames_is_refused():
+    images, _ = beating(75.0)
+    with pytest.raises(ValueError, match=r"area_mm2 must be finite and of shape \(420,\), got shape \(7,\)"):
+        find_gating(images, area_mm2=np.ones(7))
+
+
 def test_longer_pause_is_called_diastole_and_the_other_systole():
     images, beat = beating(55.0)
     diastole, _ = find_gating(images, phase="diastole")
