@@ -16,7 +16,7 @@ from coreg.segmentation.oct_appearance import (
     wire_likeness,
 )
 from coreg.segmentation.openings import closed_wall
-from coreg.segmentation.outlines import Outlines
+from coreg.segmentation.outlines import Outlines, evidence_of
 from coreg.segmentation.surface import lowest, total_cost
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,8 +32,7 @@ IMPOSSIBLE = 1e3
 HAZE_LEVEL, HAZY_SHARE = 0.25, 0.2
 AROUND_MM, MOST_FRAMES, INNER_SHARE = 1.5, 12, 0.8
 HAZY_FRAME, LEAST_SAY, CLEAR_SAY = 0.06, 0.05, 0.4
-ELSEWHERE_MM = 0.15
-CERTAIN_MM = 0.15
+CERTAIN = 0.15
 EDGE_MM = 0.05
 
 
@@ -79,7 +78,7 @@ def oct_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> Outli
     state[opened] = OPEN
     state[dark & ~opened] = BEYOND
     state[wire | (dark & ~opened & (wall < reach - EDGE_MM))] = BRIDGED
-    return Outlines(lumen, np.minimum(wall, lumen), state, _evidence(total, step_mm), haze)
+    return Outlines(lumen, np.minimum(wall, lumen), state, evidence_of(total, step_mm, certain=CERTAIN), haze)
 
 
 def _cost(bright: Float32Array, first: int, step_mm: float, wire: BoolArray) -> Float32Array:
@@ -115,12 +114,3 @@ def _haze(bright: Float32Array, first: int, edge: FloatArray) -> tuple[BoolArray
     within = np.take_along_axis(hazy, last, axis=2)[..., 0] - hazy[:, :, first]
     length = last[..., 0] - first
     return within > HAZY_SHARE * np.maximum(length, 8), within.sum(axis=1) / length.sum(axis=1)
-
-
-def _evidence(total: Float32Array, step_mm: float) -> FloatArray:
-    """How much dearer the surface would be elsewhere on each ray (N, A), from 0 to 1."""
-    best = total.argmin(axis=2)[..., None]
-    elsewhere = np.abs(np.arange(total.shape[2]) - best) > ELSEWHERE_MM / step_mm
-    second = np.where(elsewhere, total, np.inf).min(axis=2)
-    margin = second - np.take_along_axis(total, best, axis=2)[..., 0]
-    return np.clip(margin / CERTAIN_MM, 0.0, 1.0).astype(np.float64)

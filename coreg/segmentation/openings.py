@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, label, percentile_filter
+from scipy.ndimage import binary_dilation, gaussian_filter1d, label, percentile_filter
 
 from coreg.segmentation.closing import closed_over, smooth_outline
 
@@ -14,9 +14,11 @@ IntArray = npt.NDArray[np.int64]
 
 HARMONICS = (3, 4, 5, 6, 7, 7)
 BEYOND_MM = 0.12
-OPEN_MM, SURELY_OPEN_MM = 0.08, 0.32
+OPEN_MM, CLEARLY_OPEN_MM, SURELY_OPEN_MM = 0.08, 0.16, 0.32
 NARROWEST_MM = 0.22
-AROUND_MM, MOST_FRAMES, USUAL_PERCENT, UNUSUAL_MM = 2.5, 25, 35, 0.3
+FARTHER = 1.25
+HEARSAY, WIDE_GAP_RAD = 0.02, np.radians(34.0)
+AROUND_MM, MOST_FRAMES, USUAL_PERCENT, UNUSUAL_MM = 2.5, 25, 35, 0.6
 MARGIN = 3
 
 
@@ -39,19 +41,31 @@ def closed_wall(distance: FloatArray, hidden: BoolArray, *, pitch_mm: float) -> 
     opened : (N, A) bool array
         Rays through a mouth.
     """
-    frames = 2 * int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES)) + 1
+    frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES))
     # A mouth may be as wide as the vessel; what the frames around show tells it from the vessel.
-    usual = percentile_filter(distance, USUAL_PERCENT, size=(frames, 1), mode="nearest")
-    weight = np.where(hidden | (distance - usual > UNUSUAL_MM), 0.0, 1.0)
+    usual = percentile_filter(distance, USUAL_PERCENT, size=(2 * frames + 1, 1), mode="nearest")
+    gap = hidden | (distance - usual > UNUSUAL_MM)
     beyond = np.zeros(distance.shape)
     for harmonics in HARMONICS:
         # What lies farther out than its surroundings has no say in where the wall is.
-        beyond = distance - smooth_outline(distance, weight, harmonics=harmonics)
-        weight = np.where(hidden | (beyond > BEYOND_MM), 0.0, 1.0)
+        beyond = distance - _closed(distance, gap, frames, harmonics)
+        gap = hidden | (beyond > BEYOND_MM)
     opened = _mouths(distance, beyond, hidden)
     gap = hidden | dilated(opened, MARGIN)
-    wall = closed_over(distance, smooth_outline(distance, np.where(gap, 0.0, 1.0)), gap)
+    wall = closed_over(distance, _closed(distance, gap, frames, HARMONICS[-1]), gap)
+    farthest = np.where(gap, 0.0, distance).max(axis=1, keepdims=True)
+    wall = np.where(gap & (farthest > 0.0), np.minimum(wall, FARTHER * farthest), wall)
     return np.minimum(wall, np.where(hidden, np.inf, distance)), opened
+
+
+def _closed(distance: FloatArray, gap: BoolArray, frames: int, harmonics: int) -> FloatArray:
+    """Fit smooth outlines (N, A); in the middle of wide gaps the frames around have a little say."""
+    known = gaussian_filter1d((~gap).astype(np.float64), frames, axis=0, mode="nearest")
+    around = gaussian_filter1d(np.where(gap, 0.0, distance), frames, axis=0, mode="nearest")
+    guess = around / np.maximum(known, 1e-12)
+    lost = ~dilated(~gap, round(WIDE_GAP_RAD / (2.0 * np.pi) * gap.shape[1]))
+    weight = np.where(gap, np.where(lost & (known > 1e-6), HEARSAY, 0.0), 1.0)
+    return smooth_outline(np.where(gap, guess, distance), weight, harmonics=harmonics)
 
 
 def dilated(mask: BoolArray, rays: int) -> BoolArray:
@@ -101,7 +115,8 @@ def _mouths(distance: FloatArray, beyond: FloatArray, hidden: BoolArray) -> Bool
     ray_mm = (distance - beyond) * (2.0 * np.pi / distance.shape[1])
     for number in range(1, count + 1):
         part = numbers == number
+        part &= np.where(part, beyond, 0.0).max(axis=1, keepdims=True) > CLEARLY_OPEN_MM
         widest = (part * ray_mm).sum(axis=1).max()
-        if beyond[part].max() > SURELY_OPEN_MM and widest > NARROWEST_MM:
+        if beyond[part].max(initial=0.0) > SURELY_OPEN_MM and widest > NARROWEST_MM:
             opened |= part
     return opened

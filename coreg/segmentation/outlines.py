@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+
+ELSEWHERE_MM = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +38,51 @@ class Outlines:
     haze: FloatArray
 
 
-def joined(parts: list[tuple[int, int, Outlines]]) -> Outlines:
-    """Join outlines of overlapping runs of frames; of each run the frames from first to before last are kept.
+@dataclass(frozen=True, eq=False)
+class Membrane:
+    """The external elastic membrane by frame and angle.
+
+    Attributes
+    ----------
+    eem_mm : (N, A) array
+        Distance from the catheter.
+    seen : (N, A) bool array
+        Whether it is seen there.
+    calcium : (N, A) bool array
+        Rays that end at calcium.
+    """
+
+    eem_mm: FloatArray
+    seen: npt.NDArray[np.bool_]
+    calcium: npt.NDArray[np.bool_]
+
+
+def evidence_of(total: Float32Array, step_mm: float, *, certain: float) -> FloatArray:
+    """How much dearer a surface would be elsewhere on each ray (N, A), from 0 to 1.
 
     Parameters
     ----------
-    parts : list of (first, last, Outlines)
-        Rows of each part that are kept, in order.
+    total : (N, A, R) array
+        Cost of the best surface through each place.
+    step_mm : float
+        Between places.
+    certain : float
+        Difference that leaves no doubt.
     """
-    names = ("lumen_mm", "wall_mm", "state", "evidence", "haze")
-    tables = [np.concatenate([getattr(part, name)[a:b] for a, b, part in parts]) for name in names]
-    return Outlines(*tables)
+    best = total.argmin(axis=2)[..., None]
+    elsewhere = np.abs(np.arange(total.shape[2]) - best) > ELSEWHERE_MM / step_mm
+    second = np.where(elsewhere, total, np.inf).min(axis=2)
+    margin = second - np.take_along_axis(total, best, axis=2)[..., 0]
+    return np.clip(margin / certain, 0.0, 1.0).astype(np.float64)
+
+
+Tables = TypeVar("Tables", Outlines, Membrane)
+
+
+def joined(rows: Sequence[slice], parts: Sequence[Tables]) -> Tables:
+    """Join what was found in overlapping runs of frames, of each the rows that are its own."""
+    tables = [
+        np.concatenate([getattr(part, field.name)[own] for own, part in zip(rows, parts, strict=True)])
+        for field in fields(parts[0])
+    ]
+    return type(parts[0])(*tables)

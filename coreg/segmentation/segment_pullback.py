@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from coreg.errors import InputError
-from coreg.pullback import Pullback
+from coreg.pullback import Modality, Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import PullbackVessel
 from coreg.segmentation.frame_quality import frame_quality
+from coreg.segmentation.ivus_lumen import ivus_lumen
 from coreg.segmentation.oct_lumen import oct_lumen
-from coreg.segmentation.outlines import Outlines, joined
+from coreg.segmentation.outlines import Membrane, Outlines, joined
 from coreg.segmentation.polar import PolarFrames, polar_frames
 from coreg.segmentation.pullback_branches import pullback_branches
 
@@ -54,15 +55,15 @@ def segment_pullback(
     if not polar.values.any():
         msg = "found black images only, expected frames that show a vessel"
         raise InputError(msg)
-    outlines = _outlines(polar, pullback.frame_spacing_mm, tell)
+    outlines, membrane = _outlines(polar, images.modality, pullback.frame_spacing_mm, tell)
     tell("pullback: side branches", 0.9)
     quality, reason = frame_quality(outlines)
     return PullbackVessel(
         outlines.lumen_mm,
         outlines.wall_mm,
-        None,
+        None if membrane is None else membrane.eem_mm,
         outlines.state,
-        None,
+        None if membrane is None else membrane.seen,
         quality,
         reason,
         images.field_of_view_mm,
@@ -92,14 +93,22 @@ def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _outlines(polar: PolarFrames, pitch_mm: float, tell: Progress) -> Outlines:
+def _outlines(
+    polar: PolarFrames, modality: Modality, pitch_mm: float, tell: Progress
+) -> tuple[Outlines, Membrane | None]:
     """Outline all frames, run by run, so that memory does not grow with their number."""
     count = len(polar.values)
-    parts = []
+    rows, outlines, membranes = [], [], []
     for first in range(0, count, RUN):
         last = min(first + RUN, count)
         low, high = max(0, first - SHARED), min(count, last + SHARED)
         tell("pullback: lumen", 0.1 + 0.8 * first / count)
         values = np.stack([polar.cleaned(i) for i in range(low, high)])
-        parts.append((first - low, last - low, oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm)))
-    return joined(parts)
+        rows.append(slice(first - low, last - low))
+        if modality == "OCT":
+            outlines.append(oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm))
+        else:
+            lumen, membrane = ivus_lumen(values, polar.step_mm, pitch_mm=pitch_mm)
+            outlines.append(lumen)
+            membranes.append(membrane)
+    return joined(rows, outlines), joined(rows, membranes) if membranes else None

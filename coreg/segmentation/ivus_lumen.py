@@ -1,0 +1,239 @@
+"""Lumen and external elastic membrane in IVUS frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter1d, uniform_filter1d
+
+from coreg.pullback_vessel import BEYOND, BRIDGED, OPEN, SEEN
+from coreg.segmentation.closing import smooth_outline
+from coreg.segmentation.guide_wire import wire_shadow
+from coreg.segmentation.oct_appearance import sums_along
+from coreg.segmentation.openings import closed_wall, dilated
+from coreg.segmentation.outlines import Membrane, Outlines, evidence_of
+from coreg.segmentation.surface import lowest, total_cost
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+BRIGHTEST = 1.4
+LARGEST_CATHETER_MM = 1.0
+ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
+THINNEST_WALL_MM = 0.06
+SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
+LIKE_WIRE, WIRE_MM = 0.3, 0.35
+CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
+INTIMA_MM, BLOOD_MM = 0.12, 0.2
+LOOK_DEPTH_MM = 0.15
+WALL_PERCENT = 85
+IMPOSSIBLE = 10.0
+MOUTH_RAD, BLUR_RAD = np.radians(10.0), np.radians(5.0)
+AROUND_MM, AROUND_RAD, USUAL_WALL_MM, GUESS_WEIGHT = 2.0, np.radians(30.0), 0.5, 0.1
+BEHIND_CALCIUM_MM = 0.2
+EDGE_MM = 0.05
+CERTAIN = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Frames scaled so that adventitia is 1, and what hides what.
+
+    Attributes
+    ----------
+    bright : (N, A, R) array
+    sums : (N, A, R + 1) array
+        Of it, over the samples before each.
+    step_mm : float
+        Between samples.
+    first : int
+        First sample outside of the catheter.
+    blood : float
+        Of the lumen.
+    wire, calcium : (N, A) bool arrays
+        Rays behind the guide wire, and those that end at calcium.
+    front : (N, A) int array
+        Where the calcium begins.
+    """
+
+    bright: Float32Array
+    sums: Float32Array
+    step_mm: float
+    first: int
+    blood: float
+    wire: BoolArray
+    calcium: BoolArray
+    front: IntArray
+
+    def samples(self, mm: float) -> int:
+        """How many samples a length is."""
+        return max(1, round(mm / self.step_mm))
+
+    def mean(self, start_mm: float, end_mm: float) -> Float32Array:
+        """Mean brightness (N, A, R + 1) between two distances from each place."""
+        return _mean(self.sums, round(start_mm / self.step_mm), round(end_mm / self.step_mm))
+
+
+def ivus_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> tuple[Outlines, Membrane]:
+    """Outline lumen and membrane in IVUS frames along rays from the catheter.
+
+    First the membrane, the border of dark media and bright adventitia, then the lumen inside it, the
+    border of blood and what is brighter; each is the smooth surface through all frames that fits best
+    (semi-global matching). Behind wire and calcium the membrane is closed from its surroundings.
+
+    Parameters
+    ----------
+    values : (N, A, R) array
+        Grey values, as `coreg.segmentation.polar.PolarFrames` has them.
+    step_mm : float
+        Between the samples of a ray.
+    pitch_mm : float
+        Between frames.
+    """
+    look = _look(values, step_mm)
+    hidden = look.wire | look.calcium
+    seen_eem = lowest(_eem_total(look, hidden)) * step_mm
+    eem, branching = closed_wall(seen_eem, hidden, pitch_mm=pitch_mm)
+    limit = np.where(branching, seen_eem, eem) - THINNEST_WALL_MM
+    # Blood does not lie behind calcium.
+    limit = np.where(look.calcium, look.front * step_mm, limit)
+    total = _lumen_total(look, limit)
+    distance = np.clip(lowest(total) * step_mm, look.first * step_mm, limit)
+    wall, opened = closed_wall(distance, look.wire, pitch_mm=pitch_mm)
+    # Where a branch leaves, the membrane is open too.
+    opened &= dilated(branching, round(MOUTH_RAD / (2.0 * np.pi) * wall.shape[1]))
+    low, reach = look.first * step_mm, (values.shape[2] - 0.5) * step_mm
+    wall = np.clip(gaussian_filter1d(wall, 1.5, axis=1, mode="wrap"), low, reach)
+    lumen = np.clip(np.where(opened, np.maximum(distance, wall), wall), low, reach)
+    rays = round(BLUR_RAD / (2.0 * np.pi) * wall.shape[1])
+    seen = ~dilated(hidden, rays) & ~branching & ~opened & (eem < reach - EDGE_MM)
+    # A few rays between two shadows show more of the shadows than of the membrane.
+    seen &= dilated(~dilated(~seen, rays), rays)
+    eem = _behind_shadows(look, wall, eem, seen, pitch_mm)
+    state = np.full(lumen.shape, SEEN, np.uint8)
+    state[opened] = OPEN
+    state[look.wire] = BRIDGED
+    state[~opened & (wall > reach - EDGE_MM)] = BEYOND
+    evidence = evidence_of(total, step_mm, certain=CERTAIN)
+    outlines = Outlines(lumen, wall, state, evidence, np.zeros(len(values)))
+    return outlines, Membrane(eem, seen, look.calcium)
+
+
+def _behind_shadows(
+    look: _Look, wall: FloatArray, eem: FloatArray, seen: BoolArray, pitch_mm: float
+) -> FloatArray:
+    """Put the membrane (N, A) where it is hidden as far from the lumen as it is seen around there."""
+    sigma = (min(AROUND_MM / max(pitch_mm, 1e-3), 50.0), AROUND_RAD / (2.0 * np.pi) * wall.shape[1])
+    known = gaussian_filter(seen.astype(np.float64), sigma, mode=("nearest", "wrap"))
+    thick = gaussian_filter(np.where(seen, eem - wall, 0.0), sigma, mode=("nearest", "wrap"))
+    guess = np.where(known > 1e-6, thick / np.maximum(known, 1e-6), USUAL_WALL_MM)
+    behind = np.where(look.calcium, look.front * look.step_mm + BEHIND_CALCIUM_MM, 0.0)
+    filled = np.maximum(np.where(seen, eem, wall + guess), behind)
+    smooth = smooth_outline(filled, np.where(seen, 1.0, GUESS_WEIGHT))
+    result = np.where(seen, filled, smooth)
+    return np.maximum(np.maximum(result, behind), wall + THINNEST_WALL_MM)
+
+
+def _look(values: Float32Array, step_mm: float) -> _Look:
+    """Scale frames, find the catheter, and what casts shadows."""
+
+    def samples(mm: float) -> int:
+        return max(1, round(mm / step_mm))
+
+    usual = np.median(values[:: max(1, len(values) // 100), ::4], axis=(0, 1))
+    tissue = np.median(usual[samples(0.5) : samples(2.0)])
+    first = int(np.argmax(usual[: samples(LARGEST_CATHETER_MM)] > 0.6 * tissue)) + 1
+    layers = uniform_filter1d(values[:, :, first:], samples(0.25), axis=2).max(axis=2)
+    bright = np.clip(values / max(float(np.percentile(layers, 60)), 1.0), 0.0, BRIGHTEST)
+    bright[:, :, :first] = 0.0
+    sums = sums_along(bright)
+    blood = float(np.median(bright[:, :, first + 2 : first + 2 + samples(0.2)]))
+    behind = _mean(sums, 0, samples(SHADOW_MM))
+    last = min(values.shape[2] - samples(SHADOW_MM), samples(SHADOW_REACH_MM))
+    # Far tissue is dim everywhere; a shadow is darker than what is usual there.
+    usual_behind = np.median(behind[:: max(1, len(behind) // 100), ::4], axis=(0, 1))
+    dark = behind < SHADOW_SHARE * np.minimum(usual_behind, blood)
+    shadow = dark[:, :, first:last].any(axis=2)
+    begins = np.argmax(dark[:, :, first:], axis=2) + first
+    like = _wire_likeness(bright, sums, behind, first, samples, blood)
+    wire = wire_shadow(like, shadow | (like > LIKE_WIRE))
+    layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
+    place = np.arange(bright.shape[2])
+    near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (
+        place <= begins[..., None] + 1
+    )
+    lit = np.where(near, layers, 0.0)
+    calcium = shadow & ~wire & (lit.max(axis=2) > CALCIUM_LEVEL)
+    front = lit.argmax(axis=2)
+    return _Look(bright, sums, step_mm, first, blood, wire, calcium, front)
+
+
+def _wire_likeness(
+    bright: Float32Array,
+    sums: Float32Array,
+    behind: Float32Array,
+    first: int,
+    samples: Callable[[float], int],
+    blood: float,
+) -> Float32Array:
+    """How much a ray (N, A) looks like a bright thing in blood with nothing behind it."""
+    start = np.arange(first, min(samples(SHADOW_REACH_MM), bright.shape[2] - samples(SHADOW_MM)))
+    thick = samples(WIRE_MM)
+    peak = maximum_filter1d(uniform_filter1d(bright, 3, axis=2), thick, axis=2, origin=-(thick // 2))
+    low = np.maximum(start - samples(0.25), first)
+    before = (sums[:, :, start] - sums[:, :, low]) / np.maximum(start - low, 1)
+    over = np.maximum(before - blood, 0.0) / max(1.0 - blood, 0.1)
+    end = np.minimum(start + thick, behind.shape[2] - 1)
+    likeness: Float32Array = np.minimum(peak[:, :, start], 1.0) - 2.0 * over - 1.5 * behind[:, :, end] / blood
+    return likeness.max(axis=2)
+
+
+def _eem_total(look: _Look, hidden: BoolArray) -> Float32Array:
+    """Total cost (N, A, R + 1) of the membrane: dark media before it, bright adventitia behind it."""
+    outside = look.mean(0.0, ADVENTITIA_MM)
+    cost: Float32Array = look.mean(-MEDIA_MM, 0.0) - outside
+    cost -= np.float32(0.5) * np.minimum(outside, np.float32(1.0))
+    thick = uniform_filter1d(look.bright, look.samples(ADVENTITIA_MM), axis=2)
+    # Adventitia lies outside of the membrane, never inside.
+    cost += sums_along(np.maximum(thick - np.float32(0.75), 0.0)) * np.float32(3.0 * look.step_mm)
+    cost[:, :, : look.first + look.samples(0.1)] = IMPOSSIBLE
+    last = cost.shape[2] - look.samples(ADVENTITIA_MM)
+    cost[:, :, last:] = np.maximum(cost[:, :, last:], np.float32(0.5))
+    cost[hidden] = 0.0
+    place = np.arange(cost.shape[2])
+    before = place < look.front[..., None] + look.samples(0.2)
+    cost += np.where(look.calcium[..., None] & before, np.float32(0.3), np.float32(0.0))
+    return total_cost(cost, around=(0.02, 0.3), along=(0.01, 0.15))
+
+
+def _lumen_total(look: _Look, limit_mm: FloatArray) -> Float32Array:
+    """Total cost (N, A, R + 1) of the lumen's border: blood before it, something brighter behind it."""
+    step = look.step_mm
+    place = np.arange(look.bright.shape[2])
+    inside = (place >= look.first) & (place < limit_mm[..., None] / step - 2) & ~look.wire[..., None]
+    wall = float(np.percentile(look.bright[inside], WALL_PERCENT)) if inside.any() else 1.0
+    excess = look.bright - np.float32(0.5 * (look.blood + wall))
+    excess[:, :, : look.first] = 0.0
+    passed = sums_along(excess)
+    ahead = np.minimum(np.arange(passed.shape[2]) + look.samples(LOOK_DEPTH_MM), passed.shape[2] - 1)
+    cost = (2.0 * passed - passed[:, :, ahead]) * np.float32(step)
+    cost -= np.float32(0.05) * (look.mean(0.0, INTIMA_MM) - look.mean(-BLOOD_MM, 0.0))
+    cost[look.wire] = 0.0
+    cost[:, :, : look.first] = IMPOSSIBLE
+    farthest = np.maximum(limit_mm / step, look.first + 1)[..., None]
+    cost += np.where(np.arange(cost.shape[2]) > farthest, np.float32(IMPOSSIBLE), np.float32(0.0))
+    return total_cost(cost, around=(0.6 * step, 0.3), along=(0.15 * step, 0.04))
+
+
+def _mean(sums: Float32Array, start: int, end: int) -> Float32Array:
+    """Mean (N, A, R + 1) over the samples from ``start`` to before ``end`` beyond each place."""
+    last = sums.shape[2] - 1
+    place = np.arange(last + 1)
+    low, high = np.clip(place + start, 0, last), np.clip(place + end, 0, last)
+    mean: Float32Array = (sums[:, :, high] - sums[:, :, low]) / np.maximum(high - low, 1).astype(np.float32)
+    return mean
