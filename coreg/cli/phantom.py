@@ -53,7 +53,8 @@ def phantom(
         typer.Option(
             "--images",
             help="Give the cases images, to be segmented: of the CCTA instead of a lumen label and a "
-            "centerline, of the pullback instead of contours. Adds about a minute and 50-100 MB per patient.",
+            "centerline, of the pullback instead of contours. Adds about half a minute and 50-100 MB per "
+            "patient.",
         ),
     ] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Like --images, with the images as DICOM.")] = False,
