@@ -160,7 +160,14 @@ def test_the_demo_runs_the_whole_chain(coreg, tmp_path):
     assert done.status == 0, done.err
     assert done.data["verdict"] in {"good", "review"}
     assert done.data["all_frames"]["mean_absolute_error_mm"] < 1.5
-    assert (tmp_path / "demo" / "result" / "report.html").is_file()
+    assert done.data["all_frames"]["mean_absolute_error_deg"] < 20.0
+    # From images to the page: a CCTA volume, and an OCT pullback in DICOM.
+    assert {"ccta.nii.gz", "pullback.dcm"} <= {each.name for each in (tmp_path / "demo" / "case").iterdir()}
+    assert done.data["segmentation"]["marked_share"] < 0.2
+    assert done.data["pullback_segmentation"]["marked_share"] < 0.2
+    html = (tmp_path / "demo" / "result" / "report.html").read_text()
+    assert "Pullback: frames" in html
+    assert "CCTA: the path" in html
     again = coreg("demo", "--out", tmp_path / "demo")
     assert again.status == 0, again.err
     assert "report.html" in again.out

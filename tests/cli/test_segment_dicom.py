@@ -1,13 +1,14 @@
 """Segmentation and registration of a DICOM folder: what is refused, and that no identity comes out."""
 
 import base64
+import csv
 import gzip
 import json
 import re
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
 from coreg.io.contour_formats import write_contours
@@ -201,6 +202,102 @@ def test_no_identity_comes_out_of_register(coreg, ct_files, scan, tmp_path):
     assert json.loads(done.out)["segmentation"]["length_mm"] > 20.0
     assert (tmp_path / "out" / "segmentation" / "ccta_lumen.nii.gz").is_file()
     assert_hidden(ct_files, tmp_path / "out", outputs)
+
+
+IMAGES = """
+[pullback]
+image = "ZZFILENAME.dcm"
+pixel_spacing_mm = 0.06
+"""
+HEIGHTS_MM = np.arange(6.0, 30.0, 0.4)
+
+
+def drawn(heights, wall, *, size=96, pixel_mm=0.06, blood=6.0, seed=4):
+    """Frames of the artery at heights, the catheter beside its axis; `wall(i, depth, x, y)` paints tissue."""
+    rng = np.random.default_rng(seed)
+    y, x = (np.indices((size, size)) - 0.5 * (size - 1)) * pixel_mm
+    frames = np.empty((len(heights), size, size), np.uint8)
+    for i, (frame, z) in enumerate(zip(frames, heights, strict=True)):
+        depth = np.hypot(x - 0.4 * np.cos(0.3 * z), y - 0.2) - radius_mm(z)
+        grey = np.where(depth > 0.0, wall(i, depth, x, y), blood) * rng.gamma(8.0, 1.0 / 8.0, x.shape)
+        grey[np.hypot(x, y) > 0.5 * size * pixel_mm - 0.1] = 0.0
+        frame[:] = np.clip(grey, 0.0, 255.0)
+    return frames
+
+
+@pytest.mark.slow
+def test_images_of_both_are_segmented_and_no_identity_comes_out(coreg, ct_files, pullback_files, tmp_path):
+    more = IMAGES + 'modality = "OCT"\nframe_spacing_mm = 0.4\n'
+    folder, out = write_case(tmp_path / "case", more=more), tmp_path / "out"
+    options = {"spacing": SPACING_MM, "origin": ORIGIN, "prefix": FILE_NAME, "RescaleType": "HU"}
+    ct_files.series(folder / "dicom", small_ccta(), NominalPercentageOfCardiacPhase=40.0, **options)
+    frames = drawn(HEIGHTS_MM, lambda _, depth, *__: 190.0 * np.exp(-depth / 0.9))
+    pullback_files.pullback(folder / f"{FILE_NAME}.dcm", frames)
+    done = coreg("register", folder, "--out", out, "--json", "-v")
+    assert done.status == 0, done.err
+    assert "pullback: lumen" in done.err
+    assert "CCTA: lumen and wall" in done.err
+    assert done.data["segmentation"]["length_mm"] > 20.0
+    area = np.pi * radius_mm(HEIGHTS_MM) ** 2
+    assert done.data["pullback_segmentation"]["lumen_area_mm2"] == pytest.approx(area.mean(), rel=0.08)
+    names = {each.name for each in (out / "segmentation").iterdir()}
+    assert {"segmentation.json", "pullback_segmentation.json", "ccta_lumen.nii.gz", "contours.csv"} <= names
+    made = json.loads((out / "registration.json").read_text())["provenance"]
+    assert made["ccta_phase_percent"] == 40.0
+    assert made["ccta_lumen"] == "segmented from the image"
+    assert made["pullback_lumen"] == "segmented from the images"
+    assert set(made["inputs_sha256"]) == {
+        "case.toml",
+        "ccta.image (all its DICOM files)",
+        "pullback.image",
+    }
+    of_ccta = json.loads((out / "segmentation" / "segmentation.json").read_text())
+    assert of_ccta["provenance"]["ccta_phase_percent"] == 40.0
+    page = (out / "report.html").read_text()
+    assert page.index('id="confidence"') < page.index('id="frames"') < page.index('id="straightened"')
+    assert_hidden(pullback_files, out, (done.out + done.err).encode())
+
+
+@pytest.mark.slow
+def test_ivus_through_the_heartbeat_takes_part_with_a_frame_per_beat(
+    coreg, ct_files, pullback_files, tmp_path
+):
+    count, beat = 260, 26.0
+    more = IMAGES + 'modality = "IVUS"\nframe_spacing_mm = 0.06\nframe_rate_hz = 30.0\n'
+    folder, out = write_case(tmp_path / "case", more=more), tmp_path / "out"
+    options = {"spacing": SPACING_MM, "origin": ORIGIN, "prefix": FILE_NAME, "RescaleType": "HU"}
+    ct_files.series(folder / "dicom", small_ccta(), NominalPercentageOfCardiacPhase=40.0, **options)
+    echo = gaussian_filter(np.random.default_rng(5).standard_normal((160, 110, 110)), (3.0, 1.5, 1.5))
+    echo = 120.0 + 40.0 * echo / echo.std()
+
+    phase = (np.arange(count) / beat) % 1.0
+    swing = 2.0 * np.sin(np.pi * np.minimum(phase / 0.4, 1.0)) ** 2
+    heights = 7.0 + 0.06 * np.arange(count) + swing
+
+    def tissue(i, _, x, y):
+        place = np.broadcast_to(2.0 * heights[i], x.shape)
+        across = [each / 0.06 + 54.5 + 2.5 * swing[i] for each in (y, x)]
+        return map_coordinates(echo, [place, *across], order=1)
+
+    frames = drawn(heights, tissue, blood=25.0)
+    pullback_files.pullback(folder / f"{FILE_NAME}.dcm", frames)
+    done = coreg("register", folder, "--out", out, "--phase", "diastole", "--json")
+    assert done.status == 0, done.err
+    gating = done.data["pullback_segmentation"]["gating"]
+    assert gating["beat_frames"] == pytest.approx(beat, rel=0.06)
+    with (out / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    others = [row for row in rows if int(row["frame"]) not in gating["frames"]]
+    assert len(others) == count - len(gating["frames"])
+    assert {row["reliable"] for row in others} == {"0"}
+    assert any("not in the gated phase" in row["reason"] for row in others)
+    made = json.loads((out / "registration.json").read_text())["provenance"]
+    assert made["pullback_phase"] == "diastole"
+    assert made["pullback_phase_probability"] == gating["probability"]
+    assert any("The CCTA shows systole (40 %" in note for note in done.data["pullback_segmentation"]["notes"])
+    page = (out / "report.html").read_text()
+    assert "Pullback: heartbeat" in page
+    assert "The CCTA shows systole" in page
 
 
 def test_an_image_that_is_a_loop_of_links_is_status_3(coreg, tmp_path):
