@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/read-frames.md", "docs/how-to/label-stacks.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to/read-frames.md",
+    "docs/how-to/label-stacks.md",
+    "docs/how-to/segment-pullback.md",
+)
 
 
 def snippets(page):
