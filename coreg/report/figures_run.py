@@ -48,7 +48,8 @@ LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 0.75, 0.15, 0.5, 0.95
 GAP_IN, BETWEEN_IN, LINE_IN = 0.12, 0.2, 0.25
 PANEL_IN = WIDTH_IN - LEFT_IN - RIGHT_IN
 CUT_IN, MAP_IN, BEATS_IN = 1.75, 3.1, 1.2
-MOST_BEAT_ROWS, FRAMES_PER_ROW, MOST_REASONS = 4, 450, 6
+MOST_BEAT_ROWS, FRAMES_PER_ROW = 4, 450
+MOST_REASONS, NAME_HEIGHTS = 6, 3
 
 
 def cuts(run: SegmentedRun) -> Figure:
@@ -114,19 +115,19 @@ def _branch_lines(axes: Axes, run: SegmentedRun) -> None:
 
 
 def _name_branches(axes: Axes, run: SegmentedRun) -> None:
-    """Write ids inside the upper border, in two heights where they would touch."""
-    last, high = np.inf, False
+    """Write ids inside the upper border, at several heights where they would touch."""
+    last, height = np.inf, 0
     right = min(axes.get_xlim())
     low, top = axes.get_ylim()
     apart = 0.025 * abs(float(np.ptp(axes.get_xlim())))
     for branch, frame, _ in sorted(named_branches(run.vessel), key=lambda each: -run.position_at(each[1])):
         at = run.position_at(frame)
-        high = not high if last - at < apart else True
+        height = (height + 1) % NAME_HEIGHTS if last - at < apart else 0
         last = at
         inwards = at - right < apart
         axes.annotate(
             branch.id,
-            (at, top - (0.01 if high else 0.07) * (top - low)),
+            (at, top - (0.01 + 0.055 * height) * (top - low)),
             (-3 if inwards else 3, 0),
             textcoords="offset points",
             ha="right" if inwards else "left",
@@ -195,7 +196,7 @@ def _areas(axes: Axes, run: SegmentedRun) -> None:
     # Below the names of the side branches.
     axes.legend(
         loc="upper right",
-        bbox_to_anchor=(1.0, 0.87),
+        bbox_to_anchor=(1.0, 0.85),
         ncols=4,
         frameon=True,
         edgecolor="none",
