@@ -27,7 +27,7 @@ LARGEST_CATHETER_MM = 1.0
 ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
 THINNEST_WALL_MM = 0.06
 SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
-LIKE_WIRE, WIRE_MM = 0.3, 0.35
+WIRE_MM = 0.35
 CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
 LOOK_DEPTH_MM = 0.15
@@ -158,10 +158,11 @@ def _look(values: Float32Array, step_mm: float) -> _Look:
     # Far tissue is dim everywhere; a shadow is darker than what is usual there.
     usual_behind = np.median(behind[:: max(1, len(behind) // 100), ::4], axis=(0, 1))
     dark = behind < SHADOW_SHARE * np.minimum(usual_behind, blood)
-    shadow = dark[:, :, first:last].any(axis=2)
+    shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
     begins = np.argmax(dark[:, :, first:], axis=2) + first
-    like = _wire_likeness(bright, sums, behind, first, samples, blood)
-    wire = wire_shadow(like, shadow | (like > LIKE_WIRE))
+    likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
+    place = likeness.argmax(axis=2) + first
+    wire = wire_shadow(likeness.max(axis=2), place, shadow, same_place=samples(WIRE_MM))
     layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
     place = np.arange(bright.shape[2])
     near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (
@@ -181,7 +182,7 @@ def _wire_likeness(
     samples: Callable[[float], int],
     blood: float,
 ) -> Float32Array:
-    """How much a ray (N, A) looks like a bright thing in blood with nothing behind it."""
+    """How much each place (N, A, K) looks like a bright thing in blood with nothing behind it."""
     start = np.arange(first, min(samples(SHADOW_REACH_MM), bright.shape[2] - samples(SHADOW_MM)))
     thick = samples(WIRE_MM)
     peak = maximum_filter1d(uniform_filter1d(bright, 3, axis=2), thick, axis=2, origin=-(thick // 2))
@@ -190,7 +191,7 @@ def _wire_likeness(
     over = np.maximum(before - blood, 0.0) / max(1.0 - blood, 0.1)
     end = np.minimum(start + thick, behind.shape[2] - 1)
     likeness: Float32Array = np.minimum(peak[:, :, start], 1.0) - 2.0 * over - 1.5 * behind[:, :, end] / blood
-    return likeness.max(axis=2)
+    return likeness
 
 
 def _eem_total(look: _Look, hidden: BoolArray) -> Float32Array:

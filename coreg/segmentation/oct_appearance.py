@@ -65,8 +65,10 @@ def strongest_wall(sums: Float32Array, first: int, step_mm: float) -> Float32Arr
     return strongest
 
 
-def wire_likeness(values: Float32Array, sums: Float32Array, first: int, step_mm: float) -> Float32Array:
-    """How much a ray (N, A) looks like a thin bright thing with nothing before and behind it."""
+def wire_likeness(
+    values: Float32Array, sums: Float32Array, first: int, step_mm: float
+) -> tuple[Float32Array, IntArray]:
+    """How much a ray (N, A) looks like a thin bright thing with nothing before and behind it, and where."""
     count = values.shape[2]
     thick, before, behind = (round(mm / step_mm) for mm in (WIRE_DEPTH_MM, BEFORE_WIRE_MM, BEHIND_WIRE_MM))
     start = np.arange(first, count - thick - behind)
@@ -75,4 +77,4 @@ def wire_likeness(values: Float32Array, sums: Float32Array, first: int, step_mm:
     dark_behind = (sums[:, :, end] - sums[:, :, start + thick]) / behind
     peak = maximum_filter1d(uniform_filter1d(values, 3, axis=2), thick, axis=2, origin=-(thick // 2))
     likeness: Float32Array = np.minimum(peak[:, :, start], 1.0) - 4.0 * dark_behind - 2.0 * dark_before
-    return likeness.max(axis=2)
+    return likeness.max(axis=2), likeness.argmax(axis=2) + first

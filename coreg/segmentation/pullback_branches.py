@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.landmarks import SideBranch
-from coreg.pullback_vessel import OPEN
+from coreg.pullback_vessel import BRIDGED, OPEN
 from coreg.segmentation.openings import runs_round
 from coreg.segmentation.outlines import Outlines
 
@@ -22,14 +22,19 @@ LEAST_PROBABLE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class _Mouth:
-    """One connected opening: its frames, angle and size."""
+    """One connected opening: its frames, their widths, where it looks and how deep.
+
+    ``toward`` is the sum of the missing wall's points, as complex numbers.
+    """
 
     first: int
-    last: int
-    angle_rad: float
-    width_mm: float
+    widths_mm: FloatArray
+    toward: complex
     depth_mm: float
-    pixels: int
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.widths_mm) - 1
 
 
 def pullback_branches(outlines: Outlines, position_mm: FloatArray) -> tuple[SideBranch, ...]:
@@ -45,8 +50,7 @@ def pullback_branches(outlines: Outlines, position_mm: FloatArray) -> tuple[Side
     Returns
     -------
     tuple of SideBranch
-        With frames, angle and probability, in acquisition order; the frame is the middle of those that
-        show the mouth.
+        With frames, angle and probability, in acquisition order; the frame is the middle of the mouth.
     """
     mouths = _mouths(outlines)
     groups: list[list[_Mouth]] = []
@@ -77,23 +81,28 @@ def _mouths(outlines: Outlines) -> list[_Mouth]:
     mouths = []
     for number in range(1, count + 1):
         part = numbers == number
-        frames, rays = np.nonzero(part)
+        frames = np.flatnonzero(part.any(axis=1))
+        first, last = int(frames[0]), int(frames[-1])
         beyond = outlines.lumen_mm[part] - outlines.wall_mm[part]
-        width = (part * outlines.wall_mm).sum(axis=1).max() * (angle[1] - angle[0])
+        missing = np.where(_with_hidden(part, outlines.state == BRIDGED), outlines.wall_mm, 0.0)
+        widths = missing.sum(axis=1)[first : last + 1] * (angle[1] - angle[0])
         # Rays are dense where the catheter is near; what counts is the wall that is missing.
-        rays_out = np.exp(1j * angle[rays]) * outlines.wall_mm[part]
-        middle = float(np.angle((rays_out * outlines.wall_mm[part]).sum()))
-        mouths.append(
-            _Mouth(
-                int(frames.min()),
-                int(frames.max()),
-                middle,
-                float(width),
-                float(np.percentile(beyond, 90)),
-                len(rays),
-            )
-        )
+        toward = (np.exp(1j * angle) * missing**2).sum()
+        mouths.append(_Mouth(first, widths, complex(toward), float(np.percentile(beyond, 90))))
     return sorted(mouths, key=lambda each: each.first)
+
+
+def _with_hidden(part: BoolArray, hidden: BoolArray) -> BoolArray:
+    """Add to a mouth (N, A) the near half of a shadow beside it, into which it probably goes on."""
+    whole = part.copy()
+    count = part.shape[1]
+    for i in np.flatnonzero(part.any(axis=1)):
+        for sense in (1, -1):
+            beside = np.roll(hidden[i], -sense) & ~hidden[i]
+            for edge in np.flatnonzero(part[i] & beside):
+                run = (edge + sense * np.arange(1, count)) % count
+                whole[i, run[: int(np.argmin(hidden[i, run])) // 2]] = True
+    return whole
 
 
 def _one(a: _Mouth, b: _Mouth, position_mm: FloatArray) -> bool:
@@ -103,25 +112,26 @@ def _one(a: _Mouth, b: _Mouth, position_mm: FloatArray) -> bool:
     else:
         early, late = (a, b) if a.last < b.first else (b, a)
         gap = abs(float(position_mm[late.first] - position_mm[early.last]))
-    apart = abs((a.angle_rad - b.angle_rad + np.pi) % (2.0 * np.pi) - np.pi)
-    return gap < APART_MM and apart < APART_RAD
+    return gap < APART_MM and abs(np.angle(a.toward / b.toward)) < APART_RAD
 
 
 def _branch(group: list[_Mouth], position_mm: FloatArray) -> SideBranch:
     first, last = min(each.first for each in group), max(each.last for each in group)
-    size = np.array([each.pixels for each in group], dtype=np.float64)
-    angle = float(np.angle((size * np.exp(1j * np.array([each.angle_rad for each in group]))).sum()))
+    frames = np.concatenate([each.first + np.arange(len(each.widths_mm)) for each in group])
+    widths = np.concatenate([each.widths_mm for each in group])
+    # The mouth is widest at the middle of the ostium; its shallow end is easily missed.
+    middle = float((widths**2 * frames).sum() / (widths**2).sum())
     pitch = float(np.median(np.abs(np.diff(position_mm)))) if len(position_mm) > 1 else 0.2
     length = abs(float(position_mm[last] - position_mm[first])) + pitch
-    width, depth = max(each.width_mm for each in group), max(each.depth_mm for each in group)
+    width, depth = float(widths.max()), max(each.depth_mm for each in group)
     # A mouth is about as long as it is wide; shadows and blood make narrow or shallow ones.
-    score = 6.0 * (min(width, length) - 0.35) + 2.5 * (min(depth, 1.2) - 0.45)
+    score = 6.0 * (min(width, length) - 0.45) + 4.0 * (min(depth, 1.2) - 0.6)
     probability = float(1.0 / (1.0 + np.exp(-score)))
     return SideBranch(
         "",
-        frame=0.5 * (first + last),
+        frame=middle,
         first_frame=float(first),
         last_frame=float(last),
-        angle_rad=angle,
+        angle_rad=float(np.angle(sum(each.toward for each in group))),
         probability=probability,
     )
