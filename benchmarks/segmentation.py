@@ -11,17 +11,14 @@ of ``segmentation.md`` and leaves the others' alone; accuracy also writes a row 
 from __future__ import annotations
 
 import argparse
-import csv
-import multiprocessing
 import os
 import platform
-import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pages import each_done, ratio, write_rows, write_sections
 from segmentation_methods import METHODS
 from segmentation_registration import RegistrationRow, registration_row, registration_table
 from segmentation_robustness import ShiftRow, robustness_table, shift_rows
@@ -57,7 +54,7 @@ def accuracy(plan: Plan) -> dict[str, str]:
     sections = {}
     for level in plan.levels:
         jobs = [(seed, level, plan.methods) for seed in plan.seeds]
-        rows = [row for some in each_done(plan, _phantom_rows, jobs) for row in some]
+        rows = [row for some in each_done(plan.workers, _phantom_rows, jobs) for row in some]
         write_rows(plan.out / f"ccta-{level}.csv", rows)
         sections[f"Accuracy, level {level}"] = f"{_cohort(plan)}\n\n{accuracy_table(rows)}"
     sections[HEADINGS[2]] = _semisynthetic(plan)
@@ -86,29 +83,21 @@ def _semisynthetic(plan: Plan) -> str:
 def robustness(plan: Plan) -> dict[str, str]:
     """Move what a user or an image may have different, and see what the line does."""
     jobs = [(seed, "coreg") for seed in plan.seeds]
-    rows: list[ShiftRow] = [row for some in each_done(plan, shift_rows, jobs) for row in some]
+    rows: list[ShiftRow] = [row for some in each_done(plan.workers, shift_rows, jobs) for row in some]
     return {HEADINGS[3]: f"{_cohort(plan)}\n\n{robustness_table(rows)}"}
 
 
 def registration(plan: Plan) -> dict[str, str]:
     """Register pullback labels to what is segmented, and to the CCTA's label."""
-    rows: list[RegistrationRow] = list(each_done(plan, registration_row, [(seed,) for seed in plan.seeds]))
+    rows: list[RegistrationRow] = list(
+        each_done(plan.workers, registration_row, [(seed,) for seed in plan.seeds])
+    )
     return {HEADINGS[4]: f"{_cohort(plan)}\n\n{registration_table(rows)}"}
 
 
 def speed(plan: Plan) -> dict[str, str]:
     """Time one vessel at a time, each in a process of its own."""
     return {HEADINGS[5]: speed_table(plan.seeds[0], plan.methods)}
-
-
-def each_done(plan: Plan, function: Callable, jobs: list[tuple]) -> Iterator:
-    """Call a function for each job, in order of the jobs, in as many processes as are wanted."""
-    if plan.workers == 1:
-        yield from (function(*job) for job in jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(plan.workers, mp_context=context) as pool:
-        yield from pool.map(function, *zip(*jobs, strict=True))
 
 
 def _cohort(plan: Plan) -> str:
@@ -139,7 +128,7 @@ def _cells(rows: list[Row]) -> list[str]:
     total = {
         name: sum(getattr(row, name) for row in rows) for name in ("expected", "recalled", "offered", "right")
     }
-    branches = f"{_ratio(total['recalled'], total['expected'])} / {_ratio(total['right'], total['offered'])}"
+    branches = f"{ratio(total['recalled'], total['expected'])} / {ratio(total['right'], total['offered'])}"
     return [
         pair("dice", "{:.3f}", np.min),
         pair("elsewhere_ml", "{:.2f}", np.max),
@@ -165,30 +154,6 @@ def _text(values: np.ndarray, summary: Callable, pattern: str) -> str:
     return pattern.format(summary(values)) if len(values) else "-"
 
 
-def _ratio(part: int, whole: int) -> str:
-    return f"{part / whole:.2f} ({part} of {whole})" if whole else "-"
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """Write a row per case and method."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([each.name for each in fields(Row)])
-        for row in rows:
-            values = [getattr(row, each.name) for each in fields(Row)]
-            writer.writerow([f"{each:.4f}" if isinstance(each, float) else each for each in values])
-
-
-def write_sections(path: Path, sections: dict[str, str]) -> None:
-    """Put sections into the page and keep those of other runs."""
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = dict(re.findall(r"^## (.+?)\n\n(.*?)(?=^## |\Z)", old, re.MULTILINE | re.DOTALL))
-    whole = {name: text.strip() for name, text in (kept | sections).items()}
-    text = [(HERE / "about-segmentation.md").read_text(encoding="utf-8").strip()]
-    text += [f"## {name}\n\n{whole[name]}" for name in HEADINGS if name in whole]
-    path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(
@@ -210,7 +175,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     runs = {"accuracy": accuracy, "robustness": robustness, "registration": registration, "speed": speed}
     for part in parts:
-        write_sections(options.out / "segmentation.md", runs[part](plan))
+        sections = runs[part](plan)
+        page, about = options.out / "segmentation.md", HERE / "about-segmentation.md"
+        write_sections(page, sections, about=about, headings=HEADINGS)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores: {options.out / 'segmentation.md'}")
 
 

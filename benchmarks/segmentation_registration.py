@@ -37,7 +37,7 @@ def registration_row(seed: int) -> RegistrationRow:
     row = RegistrationRow(seed, *_landmarks(case)[:2])
     try:
         mm, deg, verdict = _landmarks(
-            _segmented(case, make_ccta(patient, settings=ccta_preset("typical")).image)
+            segmented_case(case, make_ccta(patient, settings=ccta_preset("typical")).image)
         )
         row = replace(row, image_mm=mm, image_deg=deg, verdict=verdict)
     except CoregError as error:
@@ -50,7 +50,8 @@ def registration_row(seed: int) -> RegistrationRow:
     return row
 
 
-def _segmented(case: Case, image: Volume) -> Case:
+def segmented_case(case: Case, image: Volume) -> Case:
+    """Give a case the lumen and the centerline that are segmented from its CCTA image."""
     vessel = segmentation.segment_ccta(image, case.ostium_mm, case.distal_mm)
     lumen = segmentation.lumen_surface(vessel)
     return replace(case, lumen=lumen, tree=VesselTree((vessel.centerline,)))
