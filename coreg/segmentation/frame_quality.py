@@ -6,20 +6,27 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN
+from coreg.pullback_vessel import BEYOND, SEEN
 from coreg.segmentation.outlines import Outlines
 
 FloatArray = npt.NDArray[np.float64]
 
 USABLE = 0.5
-SEEN_SHARE = 0.45
-BLOODY_SHARE = 0.35
-CLEAR = 0.35
-JUMP = 0.3
+HAZY_SHARE = 0.1
+CLEAR_SHARE = 0.75
+SEEN_SHARE, BEYOND_SHARE = 0.45, 0.3
+AROUND_MM, MOST_FRAMES, UNLIKE = 2.0, 25, 0.09
 
 
-def frame_quality(outlines: Outlines) -> tuple[FloatArray, tuple[str, ...]]:
+def frame_quality(outlines: Outlines, *, pitch_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
     """Judge the outline of every frame.
+
+    Parameters
+    ----------
+    outlines : Outlines
+        Of N frames in acquisition order.
+    pitch_mm : float
+        Between frames.
 
     Returns
     -------
@@ -28,38 +35,39 @@ def frame_quality(outlines: Outlines) -> tuple[FloatArray, tuple[str, ...]]:
     reason : tuple of str
         Why not to trust it; empty where it may be.
     """
-    state = outlines.state
-    own = state != OPEN
-    count = np.maximum(own.sum(axis=1), 1)
-    seen = ((state == SEEN) & own).sum(axis=1) / count
-    blood = (state == BLOOD).sum(axis=1) / count
-    beyond = (state == BEYOND).sum(axis=1) / count
-    bridged = (state == BRIDGED).sum(axis=1) / count
-    clear = (outlines.evidence * (state == SEEN)).sum(axis=1) / np.maximum((state == SEEN).sum(axis=1), 1)
-    jump = _jump(outlines.wall_mm)
-    quality = np.clip((seen + 0.4 * bridged + 0.3 * blood) / 0.85, 0.0, 1.0)
-    quality *= np.clip(clear / 0.7, 0.0, 1.0) * np.clip(1.3 - jump, 0.2, 1.0)
-    reasons = []
-    for i in range(len(quality)):
-        reason = ""
-        if blood[i] > BLOODY_SHARE:
-            reason = "blood in the lumen"
-        elif beyond[i] > 1.0 - SEEN_SHARE:
-            reason = "most of the wall is not within the field of view"
-        elif seen[i] < SEEN_SHARE:
-            reason = "most of the wall is not seen"
-        elif clear[i] < CLEAR:
-            reason = "no clear border of the lumen"
-        elif jump[i] > JUMP:
-            reason = "an outline unlike those of its neighbours"
-        reasons.append(reason)
-        quality[i] = min(quality[i], USABLE - 0.1) if reason else max(quality[i], USABLE)
+    seen = outlines.state == SEEN
+    clear = (outlines.evidence * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    # How much evidence a border gives depends on the scanner.
+    clear /= max(float(np.median(clear)), 1e-6)
+    shown, beyond = seen.mean(axis=1), (outlines.state == BEYOND).mean(axis=1)
+    rules: tuple[tuple[str, FloatArray], ...] = (
+        ("blood in the lumen", np.where(outlines.haze > HAZY_SHARE, clear / CLEAR_SHARE, np.inf)),
+        ("no clear border of the lumen", clear / CLEAR_SHARE),
+        (
+            "most of the wall is not within the field of view",
+            np.where(beyond > BEYOND_SHARE, shown / SEEN_SHARE, np.inf),
+        ),
+        ("most of the wall is not seen", shown / SEEN_SHARE),
+        (
+            "an outline unlike those of its neighbours",
+            UNLIKE / np.maximum(_difference(outlines.wall_mm, pitch_mm), 1e-6),
+        ),
+    )
+    reasons = [""] * len(clear)
+    quality = np.ones(len(clear))
+    for text, ratio in rules:
+        # Ratios below 1 break the rule; the quality is one half there.
+        quality = np.minimum(quality, 1.0 / (1.0 + np.maximum(ratio, 1e-3) ** -3.0))
+        for n in np.flatnonzero(ratio < 1.0):
+            reasons[n] = reasons[n] or text
     return quality, tuple(reasons)
 
 
-def _jump(wall_mm: FloatArray) -> FloatArray:
-    """Relative change of the area (N,) against the frames around."""
-    area = (wall_mm**2).sum(axis=1)
-    usual = median_filter(area, size=min(9, len(area)), mode="nearest")
-    change: FloatArray = np.abs(np.sqrt(area / usual) - 1.0)
-    return change
+def _difference(wall_mm: FloatArray, pitch_mm: float) -> FloatArray:
+    """Share of the area (N,) in which an outline differs from the median of those around."""
+    frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES))
+    # Mirrored, so that a frame at the end of the run does not vouch for itself.
+    usual = median_filter(wall_mm, size=(2 * frames + 1, 1), mode="mirror")
+    common = np.minimum(wall_mm, usual) ** 2
+    difference: FloatArray = 1.0 - 2.0 * common.sum(axis=1) / (wall_mm**2 + usual**2).sum(axis=1)
+    return difference

@@ -6,23 +6,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from coreg.errors import InputError
 from coreg.pullback import Modality, Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import PullbackVessel
+from coreg.segmentation.calcium_arcs import calcium_arcs
 from coreg.segmentation.frame_quality import frame_quality
 from coreg.segmentation.ivus_lumen import ivus_lumen
+from coreg.segmentation.oct_calcium import oct_calcium
 from coreg.segmentation.oct_lumen import oct_lumen
 from coreg.segmentation.outlines import Membrane, Outlines, joined
 from coreg.segmentation.polar import PolarFrames, polar_frames
 from coreg.segmentation.pullback_branches import pullback_branches
 
+BoolArray = npt.NDArray[np.bool_]
 Progress = Callable[[str, float], None]
 
 # Frames that are looked at together, and those that two runs share.
 RUN, SHARED = 240, 16
 BULGE_MM = 1.0
+HIDDEN_SHARE = 1.0 / 3.0
 
 
 def segment_pullback(
@@ -55,9 +60,10 @@ def segment_pullback(
     if not polar.values.any():
         msg = "found black images only, expected frames that show a vessel"
         raise InputError(msg)
-    outlines, membrane = _outlines(polar, images.modality, pullback.frame_spacing_mm, tell)
+    pitch_mm = pullback.frame_spacing_mm
+    outlines, membrane, calcium = _outlines(polar, images.modality, pitch_mm, tell)
     tell("pullback: side branches", 0.9)
-    quality, reason = frame_quality(outlines)
+    quality, reason = frame_quality(outlines, pitch_mm=pitch_mm)
     return PullbackVessel(
         outlines.lumen_mm,
         outlines.wall_mm,
@@ -68,7 +74,8 @@ def segment_pullback(
         reason,
         images.field_of_view_mm,
         side_branches=pullback_branches(outlines, position_mm),
-        notes=images.notes,
+        calcium=calcium_arcs(calcium, position_mm),
+        notes=images.notes + _hidden_membrane(membrane),
     )
 
 
@@ -93,22 +100,31 @@ def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 
 
+def _hidden_membrane(membrane: Membrane | None) -> tuple[str, ...]:
+    """Tell in how many frames calcium hides much of the membrane."""
+    count = 0 if membrane is None else int((membrane.calcium.mean(axis=1) > HIDDEN_SHARE).sum())
+    return (f"calcium hides more than a third of the membrane in {count} frames",) if count else ()
+
+
 def _outlines(
     polar: PolarFrames, modality: Modality, pitch_mm: float, tell: Progress
-) -> tuple[Outlines, Membrane | None]:
-    """Outline all frames, run by run, so that memory does not grow with their number."""
+) -> tuple[Outlines, Membrane | None, BoolArray]:
+    """Outline all frames and mark their calcium, run by run, so that memory does not grow with them."""
     count = len(polar.values)
-    rows, outlines, membranes = [], [], []
+    rows, outlines, membranes, calcium = [], [], [], []
     for first in range(0, count, RUN):
         last = min(first + RUN, count)
         low, high = max(0, first - SHARED), min(count, last + SHARED)
         tell("pullback: lumen", 0.1 + 0.8 * first / count)
         values = np.stack([polar.cleaned(i) for i in range(low, high)])
-        rows.append(slice(first - low, last - low))
+        own = slice(first - low, last - low)
+        rows.append(own)
         if modality == "OCT":
-            outlines.append(oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm))
+            lumen = oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm)
+            calcium.append(oct_calcium(values, lumen, polar.step_mm, pitch_mm=pitch_mm)[own])
         else:
             lumen, membrane = ivus_lumen(values, polar.step_mm, pitch_mm=pitch_mm)
-            outlines.append(lumen)
             membranes.append(membrane)
-    return joined(rows, outlines), joined(rows, membranes) if membranes else None
+            calcium.append(membrane.calcium[own])
+        outlines.append(lumen)
+    return joined(rows, outlines), joined(rows, membranes) if membranes else None, np.concatenate(calcium)
