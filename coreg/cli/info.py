@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from coreg.cli.describe import Described
     from coreg.io.case_model import CaseFile
 
+PULLBACK = "pullback_segmentation.json"
+
 
 def info(
     *,
@@ -38,6 +40,8 @@ def info(
         found = _result(path)
     elif path.name == "segmentation.json" or (path.is_dir() and (path / "segmentation.json").is_file()):
         found = _segmentation(path if path.is_dir() else path.parent)
+    elif path.name == PULLBACK or (path.is_dir() and (path / PULLBACK).is_file()):
+        found = _segmented_pullback(path if path.is_dir() else path.parent)
     else:
         found = described(path)
     width = max((len(name) for name in found.facts), default=0)
@@ -189,6 +193,33 @@ def _segmentation(folder: Path) -> Described:
         "marked": f"{numbers['marked_share']:.0%} of it",
     }
     return Described(kind, "", facts, numbers)
+
+
+def _segmented_pullback(folder: Path) -> Described:
+    from dataclasses import asdict
+
+    from coreg.cli.describe import Described
+    from coreg.io.pullback_segmentation_files import read_pullback_segmentation
+    from coreg.pullback_measures import measures_of
+
+    vessel = read_pullback_segmentation(folder)
+    measured, gating = measures_of(vessel), vessel.gating
+    facts = {"frames": str(len(vessel))}
+    if measured.lumen_area_mm2 is not None:
+        facts |= {
+            "mean lumen": f"{measured.lumen_area_mm2:.2f} mm2",
+            "smallest lumen": f"{measured.smallest_area_mm2:.2f} mm2, in frame {measured.smallest_frame}",
+        }
+    facts |= {
+        "side branches": str(len(vessel.side_branches)),
+        "marked": f"{vessel.marked.mean():.0%} of the frames",
+    }
+    if gating is not None:
+        facts["heartbeat"] = f"{gating.beat_frames:.1f} frames a beat, {len(gating.frame)} in {gating.phase}"
+    numbers = asdict(measured)
+    numbers["frames_measured"] = numbers.pop("frames")
+    numbers |= {"frames": len(vessel), "marked_share": float(vessel.marked.mean())}
+    return Described("a segmented pullback (for research use only)", "", facts, numbers)
 
 
 def _result(path: Path) -> Described:
