@@ -37,71 +37,77 @@ def smooth_outline(distance: FloatArray, weight: FloatArray, *, harmonics: int =
     """
     count = distance.shape[1]
     angle = 2.0 * np.pi * np.arange(count) / count
-    rays = np.column_stack([np.cos(angle), np.sin(angle)])
-    return np.array(
-        [_fitted(d[:, None] * rays, w, angle, harmonics) for d, w in zip(distance, weight, strict=True)]
-    )
-
-
-def _fitted(points: FloatArray, weight: FloatArray, angle: FloatArray, harmonics: int) -> FloatArray:
-    seen = weight > 0.0
-    if seen.sum() < 2 * harmonics:
-        known = points[seen]
-        usual = float(np.median(np.linalg.norm(known, axis=1))) if len(known) else 0.0
-        return np.full(len(angle), usual)
-    centre, usual_mm = _circle(points[seen], weight[seen])
+    points = distance[..., None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    centre, radius = _circles(points, weight)
     # Rays are dense where the catheter is near; each counts for the outline it sees.
-    shares = weight * _arc_per_ray(angle, centre, usual_mm)
+    shares = weight * _arc_per_ray(angle, centre, radius)
+    coefficients = np.zeros((len(distance), 2 * harmonics + 1))
     for rounds_left in range(ROUNDS - 1, -1, -1):
-        offset = points - centre
-        turn, radius = np.arctan2(offset[:, 1], offset[:, 0]), np.hypot(offset[:, 0], offset[:, 1])
-        coefficients = _series(turn, radius, shares, harmonics)
+        offset = points - centre[:, None]
+        turn = np.arctan2(offset[..., 1], offset[..., 0])
+        coefficients = _series(turn, np.linalg.norm(offset, axis=2), shares, harmonics)
         # The first harmonics are a shift of the centre.
         if rounds_left:
-            centre = centre + coefficients[[1, 2]]
-    dense = np.linspace(0.0, 2.0 * np.pi, 2 * len(angle), endpoint=False)
-    far = np.maximum(_waves(dense, harmonics) @ coefficients, 1e-3)
-    return _about_catheter(centre + far[:, None] * np.column_stack([np.cos(dense), np.sin(dense)]), angle)
+            centre = centre + coefficients[:, [1, 2]]
+    dense = np.linspace(0.0, 2.0 * np.pi, 2 * count, endpoint=False)
+    far = np.maximum(coefficients @ _waves(dense, harmonics).T, 1e-3)
+    outlines = centre[:, None] + far[..., None] * np.column_stack([np.cos(dense), np.sin(dense)])
+    smooth = np.array([_about_catheter(each, angle) for each in outlines])
+    # Too little to fit anything to: the usual distance, all round.
+    for i in np.flatnonzero((weight > 0.0).sum(axis=1) < 2 * harmonics):
+        known = distance[i, weight[i] > 0.0]
+        smooth[i] = np.median(known) if len(known) else 0.0
+    return smooth
 
 
 def _series(turn: FloatArray, radius: FloatArray, shares: FloatArray, harmonics: int) -> FloatArray:
+    """Coefficients (N, K) of smooth series through radii (N, A) at angles (N, A)."""
     waves = _waves(turn, harmonics)
     order = np.concatenate([[0.0], np.repeat(np.arange(1.0, harmonics + 1.0), 2)])
-    price = 1e-9 + STIFFNESS * float(shares.sum()) * (order * (order**2 - 1.0)) ** 1.5
-    normal = (waves * shares[:, None]).T @ waves + np.diag(price)
-    solution: FloatArray = np.linalg.solve(normal, (waves * shares[:, None]).T @ radius)
-    return solution
+    price = STIFFNESS * (order * (order**2 - 1.0)) ** 1.5
+    weighted = (waves * shares[..., None]).transpose(0, 2, 1)
+    normal = weighted @ waves + (1e-9 + shares.sum(axis=1)[:, None] * price)[:, :, None] * np.eye(len(order))
+    return np.linalg.solve(normal, weighted @ radius[..., None])[..., 0]
 
 
 def _waves(turn: FloatArray, harmonics: int) -> FloatArray:
-    order = np.arange(1, harmonics + 1) * turn[:, None]
-    waves = np.stack([np.cos(order), np.sin(order)], axis=2).reshape(len(turn), -1)
-    return np.concatenate([np.ones((len(turn), 1)), waves], axis=1)
+    """Constant, cosines and sines (..., K) of angles (...)."""
+    order = np.arange(1, harmonics + 1) * turn[..., None]
+    waves = np.stack([np.cos(order), np.sin(order)], axis=-1).reshape(*turn.shape, 2 * harmonics)
+    return np.concatenate([np.ones((*turn.shape, 1)), waves], axis=-1)
 
 
-def _circle(points: FloatArray, weight: FloatArray) -> tuple[FloatArray, float]:
-    """Centre and radius of the circle that most of the points (M, 2) lie on (Kasa, reweighted)."""
-    middle, spread = np.median(points, axis=0), np.ptp(points, axis=0).max()
-    share = weight
+def _circles(points: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centres (N, 2) and radii (N,) of circles on which most points (N, A, 2) lie (Kasa, reweighted)."""
+    seen = weight > 0.0
+    known = np.where(seen[..., None], points, np.nan)
+    known[~seen.any(axis=1)] = 0.0
+    middle, spread = np.nanmedian(known, axis=1), np.nanmax(known, axis=1) - np.nanmin(known, axis=1)
+    most = spread.max(axis=1, keepdims=True)
+    local = points - middle[:, None]
+    design = np.concatenate([2.0 * local, np.ones((*weight.shape, 1))], axis=2)
+    square = (local**2).sum(axis=2)
+    share, centre, radius = weight, middle, np.ones(len(points))
     for _ in range(CIRCLE_ROUNDS):
-        design = np.column_stack([2.0 * points, np.ones(len(points))]) * share[:, None]
-        solution = np.linalg.lstsq(design, (points**2).sum(axis=1) * share, rcond=None)[0]
+        weighted = (design * share[..., None]).transpose(0, 2, 1)
+        normal = weighted @ design + 1e-9 * np.eye(3)
+        solution = np.linalg.solve(normal, weighted @ square[..., None])[..., 0]
         # A short arc can put it anywhere.
-        centre = middle + np.clip(solution[:2] - middle, -spread, spread)
-        distance = np.linalg.norm(points - centre, axis=1)
-        radius = float(np.median(distance))
-        share = weight / (1.0 + ((distance - radius) / CIRCLE_MM) ** 2)
-    return centre, radius
+        centre = middle + np.clip(solution[:, :2], -most, most)
+        distance = np.linalg.norm(points - centre[:, None], axis=2)
+        radius = np.nanmedian(np.where(seen | ~seen.any(axis=1, keepdims=True), distance, np.nan), axis=1)
+        share = weight / (1.0 + ((distance - radius[:, None]) / CIRCLE_MM) ** 2)
+    return centre, np.maximum(radius, 1e-3)
 
 
-def _arc_per_ray(angle: FloatArray, centre: FloatArray, radius: float) -> FloatArray:
-    """Length of a circle's arc (A,) that each ray from the origin stands for, relative to the usual."""
+def _arc_per_ray(angle: FloatArray, centre: FloatArray, radius: FloatArray) -> FloatArray:
+    """Length of a circle's arc (N, A) that each ray from the catheter stands for, relative to the usual."""
     rays = np.column_stack([np.cos(angle), np.sin(angle)])
-    forward = rays @ centre
-    half = np.sqrt(np.maximum(radius**2 - (centre @ centre - forward**2), (0.2 * radius) ** 2))
-    reach = np.maximum(forward + half, 0.05 * radius)
-    arc = reach * radius / half
-    share: FloatArray = np.clip(arc / np.median(arc), 0.1, 5.0)
+    forward, around = centre @ rays.T, radius[:, None]
+    off_axis = (centre**2).sum(axis=1, keepdims=True) - forward**2
+    half = np.sqrt(np.maximum(around**2 - off_axis, (0.2 * around) ** 2))
+    arc = np.maximum(forward + half, 0.05 * around) * around / half
+    share: FloatArray = np.clip(arc / np.median(arc, axis=1, keepdims=True), 0.1, 5.0)
     return share
 
 
