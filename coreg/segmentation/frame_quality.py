@@ -41,26 +41,28 @@ def frame_quality(outlines: Outlines, *, pitch_mm: float) -> tuple[FloatArray, t
     clear /= max(float(np.median(clear)), 1e-6)
     shown, beyond = seen.mean(axis=1), (outlines.state == BEYOND).mean(axis=1)
     rules: tuple[tuple[str, FloatArray], ...] = (
-        ("blood in the lumen", np.where(outlines.haze > HAZY_SHARE, clear / CLEAR_SHARE, np.inf)),
-        ("no clear border of the lumen", clear / CLEAR_SHARE),
+        ("blood in the lumen", np.where(outlines.haze > HAZY_SHARE, _lack(clear, CLEAR_SHARE), 0.0)),
+        ("no clear border of the lumen", _lack(clear, CLEAR_SHARE)),
         (
             "most of the wall is not within the field of view",
-            np.where(beyond > BEYOND_SHARE, shown / SEEN_SHARE, np.inf),
+            np.where(beyond > BEYOND_SHARE, _lack(shown, SEEN_SHARE), 0.0),
         ),
-        ("most of the wall is not seen", shown / SEEN_SHARE),
-        (
-            "an outline unlike those of its neighbours",
-            UNLIKE / np.maximum(_difference(outlines.wall_mm, pitch_mm), 1e-6),
-        ),
+        ("most of the wall is not seen", _lack(shown, SEEN_SHARE)),
+        ("an outline unlike those of its neighbours", _difference(outlines.wall_mm, pitch_mm) / UNLIKE),
     )
     reasons = [""] * len(clear)
     quality = np.ones(len(clear))
-    for text, ratio in rules:
-        # Ratios below 1 break the rule; the quality is one half there.
-        quality = np.minimum(quality, 1.0 / (1.0 + np.maximum(ratio, 1e-3) ** -3.0))
-        for n in np.flatnonzero(ratio < 1.0):
+    for text, doubt in rules:
+        # Doubts above 1 break the rule; the quality is one half there.
+        quality = np.minimum(quality, 1.0 / (1.0 + doubt**3))
+        for n in np.flatnonzero(doubt > 1.0):
             reasons[n] = reasons[n] or text
     return quality, tuple(reasons)
+
+
+def _lack(share: FloatArray, least: float) -> FloatArray:
+    """How much is missing (N,) of what should be there, as a part of what may be missing."""
+    return np.maximum(1.0 - share, 0.0) / (1.0 - least)
 
 
 def _difference(wall_mm: FloatArray, pitch_mm: float) -> FloatArray:

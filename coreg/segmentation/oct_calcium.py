@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, maximum_filter1d, uniform_filter1d
 
 from coreg.pullback_vessel import BEYOND, BRIDGED
-from coreg.segmentation.oct_appearance import brightness
+from coreg.segmentation.oct_appearance import WEAKEST
 from coreg.segmentation.openings import dilated
 from coreg.segmentation.outlines import Outlines
 
@@ -17,10 +17,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 BEFORE_MM, REACH_MM = 0.1, 1.6
 DEEPEST_MM = 1.0
-LAYER_MM, BORDER_MM = 0.09, 0.06
-THINNEST_MM, THICKEST_MM = 0.12, 0.75
-DROP, RISE = 0.37, 0.02
+LAYER_MM, BLOCK_MM, EDGE_MM = 0.09, 0.17, 0.015
+THICKEST_MM = 0.8
+DROP, RISE = 0.38, 0.01
 BLUR_RAD, BLUR_MM = np.radians(4.0), 0.2
+BLOOD_PERCENT = 15
 FEWEST_SEEN = 0.2
 WIRE_RAD = np.radians(40.0)
 
@@ -52,15 +53,16 @@ def oct_calcium(values: Float32Array, outlines: Outlines, step_mm: float, *, pit
 
 
 def _wall(values: Float32Array, edge: FloatArray, step_mm: float) -> Float32Array:
-    """Brightness (D, N, A) at depths from a little before the lumen's edge (N, A), in samples, on."""
+    """Grey values (D, N, A) over those of blood, from a little before the lumen's edge (N, A), in samples."""
     depth = np.arange(-round(BEFORE_MM / step_mm), round(REACH_MM / step_mm))
     place = np.rint(edge).astype(np.int32)[..., None] + depth.astype(np.int32)
     wall = np.take_along_axis(values, np.clip(place, 0, values.shape[2] - 1), axis=2)
-    return np.ascontiguousarray(np.moveaxis(brightness(wall, 0, step_mm), 2, 0))
+    blood = np.percentile(values[:, ::4, ::4], BLOOD_PERCENT)
+    return np.ascontiguousarray(np.moveaxis(wall, 2, 0)) - np.float32(blood)
 
 
 def _smoothed(wall: Float32Array, seen: BoolArray, pitch_mm: float) -> Float32Array:
-    """Mean over frames and angles near each ray, of those that see the wall; 0 where few do."""
+    """Mean (D, N, A) over frames and angles near each ray, of those that see the wall; 0 where few do."""
     sigma = (min(BLUR_MM / max(pitch_mm, 1e-3), 4.0), BLUR_RAD / (2.0 * np.pi) * seen.shape[1])
     weight = gaussian_filter(seen.astype(np.float32), sigma, mode=("nearest", "wrap"))
     mean = gaussian_filter(wall * seen, (0.0, *sigma), mode=("nearest", "nearest", "wrap"))
@@ -68,17 +70,22 @@ def _smoothed(wall: Float32Array, seen: BoolArray, pitch_mm: float) -> Float32Ar
 
 
 def _contrast(wall: Float32Array, step_mm: float) -> Float32Array:
-    """How clearly a dark block begins somewhere on each ray (N, A) and ends before the light does."""
+    """How clearly a dark block begins somewhere on each ray (N, A) and ends, against its brightest layer."""
 
     def samples(mm: float) -> int:
         return max(1, round(mm / step_mm))
 
-    layer = uniform_filter1d(wall, samples(LAYER_MM), axis=0, mode="nearest")
-    border, thinnest, thickest = samples(BORDER_MM), samples(THINNEST_MM), samples(THICKEST_MM)
+    layer, block = (
+        uniform_filter1d(wall, samples(mm), axis=0, mode="nearest") for mm in (LAYER_MM, BLOCK_MM)
+    )
     front = np.arange(samples(BEFORE_MM) + 1, samples(BEFORE_MM + DEEPEST_MM))
-    inside = layer[front + border]
-    brightest = maximum_filter1d(layer, thickest - thinnest, axis=0, mode="nearest")
-    behind = brightest[np.minimum(front + border + (thinnest + thickest) // 2, len(layer) - 1)]
-    drop, rise = layer[front - border] - inside, behind - inside
-    contrast: Float32Array = np.minimum(drop - np.float32(DROP), rise - np.float32(RISE)).max(axis=0)
-    return contrast
+    inside = block[front + samples(0.5 * BLOCK_MM + EDGE_MM)]
+    nearest, farthest = samples(BLOCK_MM + LAYER_MM), samples(THICKEST_MM)
+    brightest = maximum_filter1d(layer, farthest - nearest, axis=0, mode="nearest")
+    behind = brightest[np.minimum(front + (nearest + farthest) // 2, len(layer) - 1)]
+    cap = layer.max(axis=0)
+    # A ray that shows hardly any wall must not be blown up.
+    cap = np.maximum(cap, np.float32(max(WEAKEST * float(np.median(cap)), 1.0)))
+    drop, rise = layer[front - samples(0.5 * LAYER_MM + EDGE_MM)] - inside, behind - inside
+    contrast: Float32Array = np.minimum(drop - np.float32(DROP) * cap, rise - np.float32(RISE) * cap)
+    return contrast.max(axis=0)

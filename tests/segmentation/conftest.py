@@ -203,3 +203,88 @@ def scenes():
         wall_mm=WALL_MM,
         blur_mm=BLUR_MM,
     )
+
+
+RAY_RAD = 2.0 * np.pi * np.arange(256) / 256
+POLAR_STEP_MM, POLAR_SAMPLES = 0.025, 150
+SHEATH_MM = 0.45
+
+
+def circle_mm(radius_mm, centre_mm=(0.0, 0.0)):
+    """Distances (A,) along rays from a catheter at the origin to a circle around it."""
+    along = np.cos(RAY_RAD) * centre_mm[0] + np.sin(RAY_RAD) * centre_mm[1]
+    aside = np.cos(RAY_RAD) * centre_mm[1] - np.sin(RAY_RAD) * centre_mm[0]
+    return along + np.sqrt(radius_mm**2 - aside**2)
+
+
+def rays_near(middle_rad, width_rad):
+    """Rays (A,) within half a width of an angle."""
+    return np.abs((RAY_RAD - middle_rad + np.pi) % (2.0 * np.pi) - np.pi) <= 0.5 * width_rad
+
+
+def with_tunnels(wall_mm, pitch_mm, *, frame, angle_rad, radius_mm, depth_mm=2.0):
+    """Distances (N, A) out of a lumen with a straight round branch at right angles to the catheter."""
+    across_mm = pitch_mm * (np.arange(len(wall_mm)) - frame)[:, None]
+    half_mm = np.sqrt(np.maximum(radius_mm**2 - across_mm**2, 0.0))
+    apart = (RAY_RAD - angle_rad + np.pi) % (2.0 * np.pi) - np.pi
+    reach_mm = half_mm / np.maximum(np.abs(np.sin(apart)), 1e-6)
+    reach_mm = np.minimum(reach_mm, depth_mm / np.maximum(np.cos(apart), 0.5))
+    return np.where(np.abs(apart) < 0.5 * np.pi, np.maximum(wall_mm, reach_mm), wall_mm)
+
+
+def oct_frames(lumen_mm, *, wire=None, seed=0):
+    """Grey values (N, A, R) of a wall whose light falls exponentially behind an outline (N, A).
+
+    ``wire`` is the angle, width and distance of a guide wire.
+    """
+    r = (np.arange(POLAR_SAMPLES) + 0.5) * POLAR_STEP_MM
+    behind = r - lumen_mm[..., None]
+    values = 8.0 + np.where(behind >= 0.0, 130.0 * np.exp(-behind / 0.8), 0.0)
+    if wire is not None:
+        middle, width, distance_mm = wire
+        past = r - distance_mm
+        values[:, rays_near(middle, width)] = np.where(np.abs(past) < 0.04, 220.0, 8.0)
+    values[..., r < SHEATH_MM] = 40.0
+    values[..., (r > SHEATH_MM - 0.06) & (r < SHEATH_MM)] = 110.0
+    return grained(values, 0.12, seed)
+
+
+def ivus_frames(lumen_mm, eem_mm, *, calcium=None, seed=0):
+    """Grey values (N, A, R) of blood, plaque, dark media and bright adventitia with speckle.
+
+    ``calcium`` (A,) are rays with a bright front under a cap of plaque, and a shadow behind it.
+    """
+    r = (np.arange(POLAR_SAMPLES) + 0.5) * POLAR_STEP_MM
+    past_lumen, past_eem = r - lumen_mm[..., None], r - eem_mm[..., None]
+    values = np.where(past_lumen >= 0.0, 120.0, 60.0)
+    values[(past_eem > -0.13) & (past_eem < 0.0)] = 45.0
+    values[past_eem >= 0.0] = 190.0
+    if calcium is not None:
+        hard = np.where(past_lumen < 0.35, 245.0, 8.0)
+        values = np.where(calcium[:, None] & (past_lumen >= 0.2), hard, values)
+    values[..., r < SHEATH_MM] = 0.0
+    return grained(values, 0.15, seed)
+
+
+def grained(values, share, seed):
+    """Values with speckle in proportion to them."""
+    noise = np.random.default_rng(seed).standard_normal(values.shape).astype(np.float32)
+    noise = gaussian_filter(noise, (0.0, 1.0, 1.0))
+    return np.clip(values * (1.0 + share * noise / noise.std()), 0.0, 255.0).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def rays():
+    """Everything to draw frames along rays from the catheter."""
+    return SimpleNamespace(
+        angle_rad=RAY_RAD,
+        step_mm=POLAR_STEP_MM,
+        reach_mm=POLAR_STEP_MM * POLAR_SAMPLES,
+        sheath_mm=SHEATH_MM,
+        circle_mm=circle_mm,
+        near=rays_near,
+        with_tunnels=with_tunnels,
+        oct_frames=oct_frames,
+        ivus_frames=ivus_frames,
+        grained=grained,
+    )
