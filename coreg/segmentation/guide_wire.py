@@ -15,45 +15,44 @@ WIDTH_RAD = np.radians(18.0)
 FASTEST = 24
 PRICE = 0.01
 SURE, LIT = 0.2, 0.3
-WIDE_RAD, WIDE_PRICE = np.radians(100.0), 0.6
+WIDE_RAD, WIDE_PRICE, AWAY_PRICE, SAME_MM = np.radians(100.0), 0.6, 0.3, 0.35
 WIDEST_RAD = np.radians(35.0)
 HOLES = 2
 
 
-def wire_shadow(likeness: Float32Array, place: IntArray, dark: BoolArray, *, same_place: int) -> BoolArray:
+def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray) -> BoolArray:
     """Find the rays (N, A) that the guide wire hides.
 
     Parameters
     ----------
     likeness : (N, A) array
         How much a ray looks like wire and shadow.
-    place : (N, A) array
-        The sample at which the wire would be.
+    away_mm : (N, A) array
+        How far from the catheter the wire would be.
     dark : (N, A) bool array
         Rays without wall.
-    same_place : int
-        Samples by which one wire may be nearer or farther on the rays that it hides.
     """
-    course, strength = _course(likeness)
+    # Calcium is farther out than a wire, which mostly lies beside the catheter.
+    course, strength = _course(likeness - AWAY_PRICE * away_mm)
     shadow = np.zeros(dark.shape, dtype=bool)
     near = np.arange(-2, 3)
     for i in np.flatnonzero(strength > SURE):
         middle = int(course[i])
         lit = likeness[i] > LIT
-        wire = np.median(place[i, (middle + near) % dark.shape[1]])
+        wire = np.median(away_mm[i, (middle + near) % dark.shape[1]])
         # Calcium and struts beside it are farther out.
-        own = np.where(lit, np.abs(place[i] - wire) <= same_place, dark[i])
+        own = np.where(lit, np.abs(away_mm[i] - wire) <= SAME_MM, dark[i])
         shadow[i] = _sector(own, middle)
     grown: BoolArray = binary_dilation(np.concatenate([shadow] * 3, axis=1), np.ones((1, 5)))
     return grown[:, dark.shape[1] : 2 * dark.shape[1]]
 
 
-def _course(likeness: Float32Array) -> tuple[IntArray, FloatArray]:
+def _course(likeness: FloatArray) -> tuple[IntArray, FloatArray]:
     """Ray of the wire in each frame (N,), the best slow course, and how much it looks like one (N,)."""
     count, angles = likeness.shape
     width = max(3, round(WIDTH_RAD / (2.0 * np.pi) * angles))
     lit = np.maximum(likeness, 0.0)
-    score = uniform_filter1d(likeness, width, axis=1, mode="wrap").astype(np.float64)
+    score = uniform_filter1d(likeness, width, axis=1, mode="wrap")
     # Calcium is wider than a wire.
     score -= WIDE_PRICE * uniform_filter1d(lit, round(WIDE_RAD / (2.0 * np.pi) * angles), axis=1, mode="wrap")
     moves = np.arange(-FASTEST, FASTEST + 1)

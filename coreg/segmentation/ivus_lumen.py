@@ -33,11 +33,34 @@ INTIMA_MM, BLOOD_MM = 0.12, 0.2
 LOOK_DEPTH_MM = 0.15
 WALL_PERCENT = 85
 IMPOSSIBLE = 10.0
+MOST_CALCIUM = 0.3
 MOUTH_RAD, BLUR_RAD = np.radians(10.0), np.radians(5.0)
 AROUND_MM, AROUND_RAD, USUAL_WALL_MM, GUESS_WEIGHT = 2.0, np.radians(30.0), 0.5, 0.1
 BEHIND_CALCIUM_MM = 0.2
 EDGE_MM = 0.05
 CERTAIN = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class IvusLevels:
+    """What a run looks like as a whole.
+
+    Attributes
+    ----------
+    first : int
+        First sample outside of the catheter.
+    adventitia : float
+        Grey value of bright tissue.
+    blood : float
+        Of the lumen, relative to it.
+    usual : (R,) array
+        Over distance, relative to it.
+    """
+
+    first: int
+    adventitia: float
+    blood: float
+    usual: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +102,9 @@ class _Look:
         return _mean(self.sums, round(start_mm / self.step_mm), round(end_mm / self.step_mm))
 
 
-def ivus_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> tuple[Outlines, Membrane]:
+def ivus_lumen(
+    values: Float32Array, step_mm: float, *, pitch_mm: float, levels: IvusLevels | None = None
+) -> tuple[Outlines, Membrane]:
     """Outline lumen and membrane in IVUS frames along rays from the catheter.
 
     First the membrane, the border of dark media and bright adventitia, then the lumen inside it, the
@@ -94,8 +119,10 @@ def ivus_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> tupl
         Between the samples of a ray.
     pitch_mm : float
         Between frames.
+    levels : IvusLevels, optional
+        Of the run that the frames belong to; by default of these frames.
     """
-    look = _look(values, step_mm)
+    look = _look(values, step_mm, levels or ivus_levels(values, step_mm))
     hidden = look.wire | look.calcium
     seen_eem = lowest(_eem_total(look, hidden)) * step_mm
     eem, branching = closed_wall(seen_eem, hidden, pitch_mm=pitch_mm)
@@ -107,6 +134,8 @@ def ivus_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> tupl
     wall, opened = closed_wall(distance, look.wire, pitch_mm=pitch_mm)
     # Where a branch leaves, the membrane is open too.
     opened &= dilated(branching, round(MOUTH_RAD / (2.0 * np.pi) * wall.shape[1]))
+    # Between shadows of much calcium, thick plaque looks like a mouth.
+    opened &= look.calcium.mean(axis=1, keepdims=True) < MOST_CALCIUM
     low, reach = look.first * step_mm, (values.shape[2] - 0.5) * step_mm
     wall = np.clip(gaussian_filter1d(wall, 1.5, axis=1, mode="wrap"), low, reach)
     lumen = np.clip(np.where(opened, np.maximum(distance, wall), wall), low, reach)
@@ -139,30 +168,37 @@ def _behind_shadows(
     return np.maximum(np.maximum(result, behind), wall + THINNEST_WALL_MM)
 
 
-def _look(values: Float32Array, step_mm: float) -> _Look:
-    """Scale frames, find the catheter, and what casts shadows."""
+def ivus_levels(values: Float32Array, step_mm: float) -> IvusLevels:
+    """Find catheter and usual grey values in some frames (N, A, R) of a run."""
+    usual = np.median(values[:, ::4], axis=(0, 1))
+    tissue = np.median(usual[round(0.5 / step_mm) : round(2.0 / step_mm)])
+    first = int(np.argmax(usual[: round(LARGEST_CATHETER_MM / step_mm)] > 0.6 * tissue)) + 1
+    layers = uniform_filter1d(values[:, :, first:], max(1, round(0.25 / step_mm)), axis=2).max(axis=2)
+    adventitia = max(float(np.percentile(layers, 60)), 1.0)
+    near = values[:, :, first + 2 : first + 2 + max(1, round(0.2 / step_mm))]
+    blood = max(float(np.median(near)) / adventitia, 0.02)
+    return IvusLevels(first, adventitia, blood, usual.astype(np.float64) / adventitia)
+
+
+def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
+    """Scale frames, and find what casts shadows."""
 
     def samples(mm: float) -> int:
         return max(1, round(mm / step_mm))
 
-    usual = np.median(values[:: max(1, len(values) // 100), ::4], axis=(0, 1))
-    tissue = np.median(usual[samples(0.5) : samples(2.0)])
-    first = int(np.argmax(usual[: samples(LARGEST_CATHETER_MM)] > 0.6 * tissue)) + 1
-    layers = uniform_filter1d(values[:, :, first:], samples(0.25), axis=2).max(axis=2)
-    bright = np.clip(values / max(float(np.percentile(layers, 60)), 1.0), 0.0, BRIGHTEST)
+    first, blood = levels.first, levels.blood
+    bright = np.clip(values / np.float32(levels.adventitia), 0.0, BRIGHTEST)
     bright[:, :, :first] = 0.0
     sums = sums_along(bright)
-    blood = float(np.median(bright[:, :, first + 2 : first + 2 + samples(0.2)]))
     behind = _mean(sums, 0, samples(SHADOW_MM))
     last = min(values.shape[2] - samples(SHADOW_MM), samples(SHADOW_REACH_MM))
     # Far tissue is dim everywhere; a shadow is darker than what is usual there.
-    usual_behind = np.median(behind[:: max(1, len(behind) // 100), ::4], axis=(0, 1))
+    usual_behind = _mean(sums_along(levels.usual[None, None].astype(np.float32)), 0, samples(SHADOW_MM))
     dark = behind < SHADOW_SHARE * np.minimum(usual_behind, blood)
     shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
     begins = np.argmax(dark[:, :, first:], axis=2) + first
     likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
-    place = likeness.argmax(axis=2) + first
-    wire = wire_shadow(likeness.max(axis=2), place, shadow, same_place=samples(WIRE_MM))
+    wire = wire_shadow(likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow)
     layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
     place = np.arange(bright.shape[2])
     near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (

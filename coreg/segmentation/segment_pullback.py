@@ -14,7 +14,7 @@ from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import PullbackVessel
 from coreg.segmentation.calcium_arcs import calcium_arcs
 from coreg.segmentation.frame_quality import frame_quality
-from coreg.segmentation.ivus_lumen import ivus_lumen
+from coreg.segmentation.ivus_lumen import ivus_levels, ivus_lumen
 from coreg.segmentation.oct_calcium import oct_calcium
 from coreg.segmentation.oct_lumen import oct_lumen
 from coreg.segmentation.outlines import Membrane, Outlines, joined
@@ -26,6 +26,7 @@ Progress = Callable[[str, float], None]
 
 # Frames that are looked at together, and those that two runs share.
 RUN, SHARED = 240, 16
+SOME = 100
 BULGE_MM = 1.0
 HIDDEN_SHARE = 1.0 / 3.0
 
@@ -111,6 +112,9 @@ def _outlines(
 ) -> tuple[Outlines, Membrane | None, BoolArray]:
     """Outline all frames and mark their calcium, run by run, so that memory does not grow with them."""
     count = len(polar.values)
+    if modality == "IVUS":
+        some = np.unique(np.linspace(0, count - 1, SOME).astype(int))
+        levels = ivus_levels(np.stack([polar.cleaned(i) for i in some]), polar.step_mm)
     rows, outlines, membranes, calcium = [], [], [], []
     for first in range(0, count, RUN):
         last = min(first + RUN, count)
@@ -123,7 +127,7 @@ def _outlines(
             lumen = oct_lumen(values, polar.step_mm, pitch_mm=pitch_mm)
             calcium.append(oct_calcium(values, lumen, polar.step_mm, pitch_mm=pitch_mm)[own])
         else:
-            lumen, membrane = ivus_lumen(values, polar.step_mm, pitch_mm=pitch_mm)
+            lumen, membrane = ivus_lumen(values, polar.step_mm, pitch_mm=pitch_mm, levels=levels)
             membranes.append(membrane)
             calcium.append(membrane.calcium[own])
         outlines.append(lumen)
