@@ -18,19 +18,20 @@ BoolArray = npt.NDArray[np.bool_]
 
 APART_MM, APART_RAD = 0.8, np.radians(30.0)
 LEAST_PROBABLE = 0.2
+FADING_MM, FADING = 0.4, 0.7
 
 
 @dataclass(frozen=True, eq=False)
 class _Mouth:
-    """One connected opening: its frames, their widths, where it looks and how deep.
+    """One connected opening: its frames, how wide and deep it is in each, and where it looks.
 
     ``toward`` is the sum of the missing wall's points, as complex numbers.
     """
 
     first: int
     widths_mm: FloatArray
+    depths_mm: FloatArray
     toward: complex
-    depth_mm: float
 
     @property
     def last(self) -> int:
@@ -83,12 +84,12 @@ def _mouths(outlines: Outlines) -> list[_Mouth]:
         part = numbers == number
         frames = np.flatnonzero(part.any(axis=1))
         first, last = int(frames[0]), int(frames[-1])
-        beyond = outlines.lumen_mm[part] - outlines.wall_mm[part]
+        depths = np.where(part, outlines.lumen_mm - outlines.wall_mm, 0.0)[first : last + 1].max(axis=1)
         missing = np.where(_with_hidden(part, outlines.state == BRIDGED), outlines.wall_mm, 0.0)
         widths = missing.sum(axis=1)[first : last + 1] * (angle[1] - angle[0])
         # Rays are dense where the catheter is near; what counts is the wall that is missing.
         toward = (np.exp(1j * angle) * missing**2).sum()
-        mouths.append(_Mouth(first, widths, complex(toward), float(np.percentile(beyond, 90))))
+        mouths.append(_Mouth(first, widths, depths, complex(toward)))
     return sorted(mouths, key=lambda each: each.first)
 
 
@@ -117,21 +118,37 @@ def _one(a: _Mouth, b: _Mouth, position_mm: FloatArray) -> bool:
 
 def _branch(group: list[_Mouth], position_mm: FloatArray) -> SideBranch:
     first, last = min(each.first for each in group), max(each.last for each in group)
-    frames = np.concatenate([each.first + np.arange(len(each.widths_mm)) for each in group])
-    widths = np.concatenate([each.widths_mm for each in group])
-    # The mouth is widest at the middle of the ostium; its shallow end is easily missed.
-    middle = float((widths**2 * frames).sum() / (widths**2).sum())
     pitch = float(np.median(np.abs(np.diff(position_mm)))) if len(position_mm) > 1 else 0.2
+    widths, depths = np.zeros(last - first + 1), np.zeros(last - first + 1)
+    for each in group:
+        own = slice(each.first - first, each.last - first + 1)
+        widths[own] += each.widths_mm
+        depths[own] = np.maximum(depths[own], each.depths_mm)
+    middle = first + _middle(widths, depths, max(1, round(FADING_MM / max(pitch, 1e-3))))
     length = abs(float(position_mm[last] - position_mm[first])) + pitch
-    width, depth = float(widths.max()), max(each.depth_mm for each in group)
+    width, depth = float(widths.max()), float(depths.max())
     # A mouth is about as long as it is wide; shadows and blood make narrow or shallow ones.
     score = 6.0 * (min(width, length) - 0.45) + 4.0 * (min(depth, 1.2) - 0.6)
     probability = float(1.0 / (1.0 + np.exp(-score)))
     return SideBranch(
         "",
-        frame=middle,
+        frame=float(np.clip(middle, first, last)),
         first_frame=float(first),
         last_frame=float(last),
         angle_rad=float(np.angle(sum(each.toward for each in group))),
         probability=probability,
     )
+
+
+def _middle(widths_mm: FloatArray, depths_mm: FloatArray, unseen: int) -> float:
+    """Middle of a mouth, counted in frames (M,) from the first, where it is widest.
+
+    A branch leans downstream: the mouth is deep at one end and fades away at the other, where some
+    frames more would show it than are seen.
+    """
+    third = max(1, len(depths_mm) // 3)
+    start, end = depths_mm[:third].mean(), depths_mm[-third:].mean()
+    before = unseen if start < FADING * end else 0
+    after = unseen if end < FADING * start else 0
+    padded = np.pad(widths_mm, (before, after), mode="edge")
+    return float((padded**2 * (np.arange(len(padded)) - before)).sum() / (padded**2).sum())
