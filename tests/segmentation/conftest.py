@@ -269,7 +269,7 @@ def ivus_frames(lumen_mm, eem_mm, *, calcium=None, seed=0):
 def grained(values, share, seed):
     """Values with speckle in proportion to them."""
     noise = np.random.default_rng(seed).standard_normal(values.shape).astype(np.float32)
-    noise = gaussian_filter(noise, (0.0, 1.0, 1.0))
+    noise = gaussian_filter(noise, 1.0, axes=(-2, -1))
     return np.clip(values * (1.0 + share * noise / noise.std()), 0.0, 255.0).astype(np.float32)
 
 
