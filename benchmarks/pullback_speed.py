@@ -51,13 +51,10 @@ def speed_table(seed: int) -> str:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             count = _write(folder, seed, load)
-            alone = _peak_gb([sys.executable, str(HERE / "pullback_speed.py"), name])[1]
-            seconds = float((folder / SECONDS).read_text(encoding="utf-8"))
+            alone = _alone(folder) if load.turns == 1 else "-"
             command = [str(Path(sys.executable).with_name("coreg")), "segment", "pullback", name]
-            whole = _peak_gb([*command, "--out", str(folder / "result"), "--quiet"])
-        lines.append(
-            f"| {count}, {load.modality} | {seconds:.1f} / {alone:.2f} | {whole[0]:.1f} / {whole[1]:.2f} |"
-        )
+            whole = _measured([*command, "--out", str(folder / "result"), "--quiet"])
+        lines.append(f"| {count}, {load.modality} | {alone} | {whole[0]:.1f} / {whole[1]:.2f} |")
         print(lines[-1], flush=True)
     made = f"Seed {seed}, Python {platform.python_version()}, CPU with {os.cpu_count()} cores."
     return f"{made}\n\n" + "\n".join(lines)
@@ -86,7 +83,13 @@ def _write(folder: Path, seed: int, load: Load) -> int:
     return len(pixels)
 
 
-def _peak_gb(command: list[str]) -> tuple[float, float]:
+def _alone(folder: Path) -> str:
+    """Seconds of the segmentation, and the peak memory of reading and segmentation."""
+    peak_gb = _measured([sys.executable, str(HERE / "pullback_speed.py"), str(folder)])[1]
+    return f"{float((folder / SECONDS).read_text(encoding='utf-8')):.1f} / {peak_gb:.2f}"
+
+
+def _measured(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in GB of a command."""
     told = subprocess.run(  # noqa: S603
         [sys.executable, str(HERE / "peak_memory.py"), *command], check=True, capture_output=True, text=True
