@@ -143,6 +143,8 @@ def _landmark(row: PlacedRow) -> str:
 def _mean_line(pairs: list[tuple[PlacedRow, PlacedRow]]) -> str:
     """Means over the cases that were registered in both ways, and their ratio."""
     done = [pair for pair in pairs if not (pair[0].error or pair[1].error)]
+    if not done:
+        return f"| {pairs[0][0].modality}, mean |{' - |' * 8}"
     names = ("landmark_mm", "landmark_deg", "all_mm", "all_deg")
     mean = np.array([[[getattr(row, name) for name in names] for row in pair] for pair in done]).mean(axis=0)
     right = [f"{sum(pair[k].right for pair in pairs)} of {len(pairs)}" for k in range(2)]
