@@ -16,6 +16,7 @@ HAZY_SHARE = 0.1
 CLEAR_SHARE = 0.75
 SEEN_SHARE, BEYOND_SHARE = 0.45, 0.3
 AROUND_MM, MOST_FRAMES, UNLIKE = 2.0, 25, 0.09
+PIVOT = 2
 
 
 def frame_quality(outlines: Outlines, *, pitch_mm: float) -> tuple[FloatArray, tuple[str, ...]]:
@@ -68,8 +69,20 @@ def _lack(share: FloatArray, least: float) -> FloatArray:
 def _difference(wall_mm: FloatArray, pitch_mm: float) -> FloatArray:
     """Share of the area (N,) in which an outline differs from the median of those around."""
     frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES))
-    # Mirrored, so that a frame at the end of the run does not vouch for itself.
-    usual = median_filter(wall_mm, size=(2 * frames + 1, 1), mode="mirror")
+    usual = median_filter(_continued(wall_mm, frames), size=(2 * frames + 1, 1))[frames:-frames]
     common = np.minimum(wall_mm, usual) ** 2
     difference: FloatArray = 1.0 - 2.0 * common.sum(axis=1) / (wall_mm**2 + usual**2).sum(axis=1)
     return difference
+
+
+def _continued(wall_mm: FloatArray, frames: int) -> FloatArray:
+    """Continue outlines (N, A) beyond both ends of the run with the taper that they have there."""
+    index = np.arange(-frames, len(wall_mm) + frames)
+    last = len(wall_mm) - 1
+    half = min(PIVOT, last // 2)
+    start, end = np.median(wall_mm[: 2 * half + 1], axis=0), np.median(wall_mm[last - 2 * half :], axis=0)
+    inside = wall_mm[np.clip(index, 0, last)]
+    # Turned about a median near the end, so that a frame there does not vouch for itself.
+    before = 2.0 * start - wall_mm[np.clip(2 * half - index, 0, last)]
+    after = 2.0 * end - wall_mm[np.clip(2 * (last - half) - index, 0, last)]
+    return np.where((index < 0)[:, None], before, np.where((index > last)[:, None], after, inside))

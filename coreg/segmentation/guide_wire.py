@@ -14,13 +14,13 @@ IntArray = npt.NDArray[np.int64]
 WIDTH_RAD = np.radians(18.0)
 FASTEST = 24
 PRICE = 0.01
-SURE, LIT = 0.2, 0.3
+LIT = 0.3
 WIDE_RAD, WIDE_PRICE, AWAY_PRICE, SAME_MM = np.radians(100.0), 0.6, 0.3, 0.35
 WIDEST_RAD = np.radians(35.0)
 HOLES = 2
 
 
-def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray) -> BoolArray:
+def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray, *, sure: float) -> BoolArray:
     """Find the rays (N, A) that the guide wire hides.
 
     Parameters
@@ -31,12 +31,14 @@ def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray) ->
         How far from the catheter the wire would be.
     dark : (N, A) bool array
         Rays without wall.
+    sure : float
+        How much a place must look like wire, rather than its surroundings, to be one.
     """
     # Calcium is farther out than a wire, which mostly lies beside the catheter.
     course, strength = _course(likeness - AWAY_PRICE * away_mm)
     shadow = np.zeros(dark.shape, dtype=bool)
     near = np.arange(-2, 3)
-    for i in np.flatnonzero(strength > SURE):
+    for i in np.flatnonzero(strength > sure):
         middle = int(course[i])
         lit = likeness[i] > LIT
         wire = np.median(away_mm[i, (middle + near) % dark.shape[1]])

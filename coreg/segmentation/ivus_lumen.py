@@ -27,7 +27,7 @@ LARGEST_CATHETER_MM = 1.0
 ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
 THINNEST_WALL_MM = 0.06
 SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
-WIRE_MM = 0.35
+WIRE_MM, SURELY_WIRE = 0.35, 0.35
 CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
 LOOK_DEPTH_MM = 0.15
@@ -198,7 +198,7 @@ def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
     shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
     begins = np.argmax(dark[:, :, first:], axis=2) + first
     likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
-    wire = wire_shadow(likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow)
+    wire = wire_shadow(likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow, sure=SURELY_WIRE)
     layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
     place = np.arange(bright.shape[2])
     near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (

@@ -26,7 +26,7 @@ BoolArray = npt.NDArray[np.bool_]
 WALL_LEVEL = 0.3
 LOOK_DEPTH_MM = 0.33
 DARK_SHARE, THIN_MM = 0.3, 0.04
-NO_WALL = 0.2
+NO_WALL, SURELY_WIRE = 0.2, 0.2
 SLOPE, JUMP_MM = 0.3, 0.11
 IMPOSSIBLE = 1e3
 HAZE_LEVEL, HAZY_SHARE = 0.25, 0.2
@@ -57,7 +57,7 @@ def oct_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> Outli
     sums = sums_along(bright)
     dark = strongest_wall(sums, first, step_mm) < NO_WALL
     likeness, place = wire_likeness(bright, sums, first, step_mm)
-    wire = wire_shadow(likeness, (place - first).astype(np.float64) * step_mm, dark)
+    wire = wire_shadow(likeness, (place - first).astype(np.float64) * step_mm, dark, sure=SURELY_WIRE)
     cost = _cost(bright, first, step_mm, wire)
     price = (SLOPE * step_mm, JUMP_MM)
     total = total_cost(cost, around=price, along=price)
