@@ -26,6 +26,7 @@ BRIGHTEST = 1.4
 LARGEST_CATHETER_MM = 1.0
 ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
 THINNEST_WALL_MM = 0.06
+LIT_PERCENT = 75
 SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
 WIRE_MM, SURELY_WIRE = 0.35, 0.35
 CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
@@ -54,7 +55,7 @@ class IvusLevels:
     blood : float
         Of the lumen, relative to it.
     usual : (R,) array
-        Over distance, relative to it.
+        What is not in a shadow, over distance, relative to it.
     """
 
     first: int
@@ -177,7 +178,9 @@ def ivus_levels(values: Float32Array, step_mm: float) -> IvusLevels:
     adventitia = max(float(np.percentile(layers, 60)), 1.0)
     near = values[:, :, first + 2 : first + 2 + max(1, round(0.2 / step_mm))]
     blood = max(float(np.median(near)) / adventitia, 0.02)
-    return IvusLevels(first, adventitia, blood, usual.astype(np.float64) / adventitia)
+    # Not the median, since calcium may hide half of a vessel.
+    lit = np.percentile(values[:, ::4], LIT_PERCENT, axis=(0, 1)).astype(np.float64)
+    return IvusLevels(first, adventitia, blood, lit / adventitia)
 
 
 def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
