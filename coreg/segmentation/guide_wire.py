@@ -20,7 +20,9 @@ WIDEST_RAD = np.radians(35.0)
 HOLES = 2
 
 
-def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray, *, sure: float) -> BoolArray:
+def wire_shadow(
+    likeness: Float32Array, away_mm: FloatArray, dark: BoolArray, *, sure: float, blur: int = 2
+) -> BoolArray:
     """Find the rays (N, A) that the guide wire hides.
 
     Parameters
@@ -33,6 +35,8 @@ def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray, *,
         Rays without wall.
     sure : float
         How much a place must look like wire, rather than its surroundings, to be one.
+    blur : int
+        Rays by which the wire's image is wider than its shadow.
     """
     # Calcium is farther out than a wire, which mostly lies beside the catheter.
     course, strength = _course(likeness - AWAY_PRICE * away_mm)
@@ -45,7 +49,7 @@ def wire_shadow(likeness: Float32Array, away_mm: FloatArray, dark: BoolArray, *,
         # Calcium and struts beside it are farther out.
         own = np.where(lit, np.abs(away_mm[i] - wire) <= SAME_MM, dark[i])
         shadow[i] = _sector(own, middle)
-    grown: BoolArray = binary_dilation(np.concatenate([shadow] * 3, axis=1), np.ones((1, 5)))
+    grown: BoolArray = binary_dilation(np.concatenate([shadow] * 3, axis=1), np.ones((1, 2 * blur + 1)))
     return grown[:, dark.shape[1] : 2 * dark.shape[1]]
 
 

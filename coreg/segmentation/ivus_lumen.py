@@ -201,7 +201,10 @@ def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
     shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
     begins = np.argmax(dark[:, :, first:], axis=2) + first
     likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
-    wire = wire_shadow(likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow, sure=SURELY_WIRE)
+    blur = round(BLUR_RAD / (2.0 * np.pi) * values.shape[1])
+    wire = wire_shadow(
+        likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow, sure=SURELY_WIRE, blur=blur
+    )
     layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
     place = np.arange(bright.shape[2])
     near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (

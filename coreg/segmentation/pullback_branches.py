@@ -19,6 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 APART_MM, APART_RAD = 0.8, np.radians(30.0)
 LEAST_PROBABLE = 0.2
 FADING_MM, FADING = 0.4, 0.7
+USUAL_WALL_MM = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,9 @@ class _Mouth:
         return self.first + len(self.widths_mm) - 1
 
 
-def pullback_branches(outlines: Outlines, position_mm: FloatArray) -> tuple[SideBranch, ...]:
+def pullback_branches(
+    outlines: Outlines, position_mm: FloatArray, *, outer_mm: FloatArray | None = None
+) -> tuple[SideBranch, ...]:
     """Gather openings of the lumen into side branches.
 
     Parameters
@@ -47,13 +50,16 @@ def pullback_branches(outlines: Outlines, position_mm: FloatArray) -> tuple[Side
         Of N frames in acquisition order.
     position_mm : (N,) array
         How far the catheter had been withdrawn.
+    outer_mm : (N, A) array, optional
+        Distance of the vessel's outside, which a branch must pass: the membrane where it is known, else
+        a usual wall is assumed.
 
     Returns
     -------
     tuple of SideBranch
         With frames, angle and probability, in acquisition order; the frame is the middle of the mouth.
     """
-    mouths = _mouths(outlines)
+    mouths = _mouths(outlines, outlines.wall_mm + USUAL_WALL_MM if outer_mm is None else outer_mm)
     groups: list[list[_Mouth]] = []
     for mouth in mouths:
         near = [group for group in groups if any(_one(each, mouth, position_mm) for each in group)]
@@ -76,7 +82,7 @@ def pullback_branches(outlines: Outlines, position_mm: FloatArray) -> tuple[Side
     )
 
 
-def _mouths(outlines: Outlines) -> list[_Mouth]:
+def _mouths(outlines: Outlines, outer_mm: FloatArray) -> list[_Mouth]:
     numbers, count = runs_round(outlines.state == OPEN)
     angle = 2.0 * np.pi * np.arange(numbers.shape[1]) / numbers.shape[1]
     mouths = []
@@ -84,7 +90,7 @@ def _mouths(outlines: Outlines) -> list[_Mouth]:
         part = numbers == number
         frames = np.flatnonzero(part.any(axis=1))
         first, last = int(frames[0]), int(frames[-1])
-        depths = np.where(part, outlines.lumen_mm - outlines.wall_mm, 0.0)[first : last + 1].max(axis=1)
+        depths = np.where(part, outlines.lumen_mm - outer_mm, 0.0)[first : last + 1].max(axis=1)
         missing = np.where(_with_hidden(part, outlines.state == BRIDGED), outlines.wall_mm, 0.0)
         widths = missing.sum(axis=1)[first : last + 1] * (angle[1] - angle[0])
         # Rays are dense where the catheter is near; what counts is the wall that is missing.
@@ -128,7 +134,7 @@ def _branch(group: list[_Mouth], position_mm: FloatArray) -> SideBranch:
     length = abs(float(position_mm[last] - position_mm[first])) + pitch
     width, depth = float(widths.max()), float(depths.max())
     # A mouth is about as long as it is wide; shadows and blood make narrow or shallow ones.
-    score = 6.0 * (min(width, length) - 0.45) + 4.0 * (min(depth, 1.2) - 0.6)
+    score = 6.0 * (min(width, length, 0.8) - 0.45) + 12.0 * (min(depth, 1.2) - 0.6)
     probability = float(1.0 / (1.0 + np.exp(-score)))
     return SideBranch(
         "",

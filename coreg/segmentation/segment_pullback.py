@@ -74,7 +74,9 @@ def segment_pullback(
         quality,
         reason,
         images.field_of_view_mm,
-        side_branches=pullback_branches(outlines, position_mm),
+        side_branches=pullback_branches(
+            outlines, position_mm, outer_mm=None if membrane is None else membrane.eem_mm
+        ),
         calcium=calcium_arcs(calcium, position_mm),
         notes=images.notes + _hidden_membrane(membrane),
     )
