@@ -113,7 +113,7 @@ def case_text(found: Found, out: Path) -> tuple[str, list[str]]:
         "\n[ccta]",
         *(
             ["# `coreg segment pullback` does not need this table."]
-            if found.keys() == {"pullback.image"}
+            if found and all(role.startswith("pullback.") for role in found)
             else []
         ),
         *ccta,

@@ -74,6 +74,12 @@ def test_init_finds_roles_by_content_and_makes_a_case_that_loads(coreg, sample, 
     assert made.lumen.values.sum() == given.lumen.values.sum()
 
 
+def test_init_with_a_pullback_alone_says_that_it_can_be_segmented_so(coreg, sample, tmp_path):
+    out = tmp_path / "case.toml"
+    assert coreg("init", sample / "contours.csv", "--out", out).status == 0
+    assert "`coreg segment pullback` does not need this table" in out.read_text()
+
+
 def test_init_marks_everything_that_is_missing(coreg, tmp_path):
     out = tmp_path / "case.toml"
     done = coreg("init", "--out", out, "--json")
