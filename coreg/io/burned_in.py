@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, binary_erosion, binary_propagation, grey_opening, label
+from scipy.ndimage import (
+    binary_dilation,
+    binary_erosion,
+    binary_propagation,
+    find_objects,
+    grey_opening,
+    label,
+)
 
 FloatArray = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
@@ -23,6 +30,10 @@ _CHANGE = 3.0
 _STEADY = 6.0
 _FAINTEST_MARK, _FAINT_EDGE = 25.0, 12.0
 _FAINTEST_STEADY = 40.0
+# A mark hardly changes; tissue that is bright in nearly all frames does, by far more than this share.
+_SWAY = 0.25
+# Consoles that draw without soft edges take few greys.
+_PEN_GREYS, _OTHER_GREYS, _FEWEST_ALIKE = 3, 0.05, 4
 _BRIGHTEST_TISSUE = 225.0
 _DRAWN, _BRIGHTER = 200.0, 20.0
 # The rest may be wires and struts.
@@ -38,6 +49,8 @@ _TOUCHING = np.ones((3, 3), dtype=bool)
 _EDGE_PX = 2
 # What is drawn on one frame, in pixels, and how much more that is than around it.
 _SMALLEST_DRAWING_PX, _MORE, _AROUND = 50, 4.0, 5
+# Two pixels beside most of a drawing it is this much darker; beside bright tissue and wires it is not.
+_FALL, _BESIDE_PX, _SHARP_SHARE = 90, 2, 0.5
 # Most frames have no drawing; what they have is coarse speckle.
 _MOST_FRAMES_PERCENT = 80.0
 
@@ -96,21 +109,23 @@ def steady_marks(pixels: ByteArray, from_catheter_mm: FloatArray, inside: BoolAr
     Returns
     -------
     (rows, columns) bool array
-        The marks and their soft edges.
+        The marks and their soft edges, where they have any.
     """
     sample = _sampled(pixels)
     # What is bright in nearly all frames: tissue is dark there in some.
-    floor, top = np.percentile(sample, [10.0, 90.0], axis=0, method="nearest").astype(np.float64)
+    levels = np.percentile(sample, [10.0, 50.0, 90.0], axis=0, method="nearest")
+    floor, middle, top = levels.astype(np.float64)
     thin = floor - grey_opening(floor, footprint=_disc(_thickest_px(floor.shape)))
     off_ring = floor - _ring_level(floor, from_catheter_mm, inside)
     usual = float(np.percentile(thin[inside], _MOST_PERCENT))
     least = max(_FAINTEST_MARK, _OUTSTANDING * usual)
-    seeds = (np.minimum(thin, off_ring) > least) & inside
+    even = middle - floor <= np.maximum(_STEADY, _SWAY * thin)
+    seeds = (np.minimum(thin, off_ring) > least) & even & inside
     # Thick letters: tissue is never that steady.
     steady = (top - floor <= _STEADY) & (off_ring > max(_FAINTEST_STEADY, least)) & inside
     edges = (np.minimum(thin, off_ring) > max(_FAINT_EDGE, least / 2.0)) & inside
     marks = binary_propagation(seeds, _TOUCHING, mask=edges | seeds) | steady
-    return binary_dilation(marks, _disc(2 * _EDGE_PX + 1)) & inside
+    return _whole(marks, floor, middle == floor) & inside
 
 
 def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> dict[int, BoolArray]:
@@ -133,7 +148,7 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
     pen = _pen(pixels, inside)
     counts = np.zeros(len(pixels), np.int64)
     for i, each in enumerate(pixels):
-        counts[i] = np.count_nonzero(_strokes((each >= pen.level) & inside, ~inside, pen.least_px))
+        counts[i] = np.count_nonzero(_strokes(each, pen, inside, pen.least_px))
         progress("looking for drawings", (i + 1) / len(pixels))
     usual = float(np.percentile(counts, _MOST_FRAMES_PERCENT))
     return {
@@ -141,6 +156,33 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
         for i in np.flatnonzero(counts).tolist()
         if counts[i] >= _MORE * max(usual, _around(counts, i)) + pen.least_px
     }
+
+
+def _whole(marks: BoolArray, floor: FloatArray, constant: BoolArray) -> BoolArray:
+    """Marks with their soft edges; those drawn without are as wide as their greys."""
+    close = _thickest_px(marks.shape) // 2
+    words, _ = label(binary_dilation(marks, _TOUCHING, iterations=close), _TOUCHING)
+    soft, sharp, greys = np.zeros_like(marks), np.zeros_like(marks), np.zeros(256, dtype=bool)
+    for number, box in enumerate(find_objects(words), start=1):
+        word = marks[box] & (words[box] == number)
+        pens = _pen_greys(floor[box][word], constant[box][word])
+        if len(pens):
+            sharp[box] |= word & np.isin(floor[box], pens)
+            greys[pens] = True
+        else:
+            soft[box] |= word
+    alike = constant & greys[floor.astype(int)]
+    sharp = binary_propagation(sharp, _TOUCHING, mask=alike | sharp)
+    return binary_dilation(soft, _disc(2 * _EDGE_PX + 1)) | sharp
+
+
+def _pen_greys(drawn: FloatArray, constant: BoolArray) -> npt.NDArray[np.int64]:
+    """Greys of what was drawn without soft edges; none where it has some."""
+    greys, counts = np.unique(drawn[constant].astype(np.int64), return_counts=True)
+    common = np.argsort(counts)[-_PEN_GREYS:]
+    common = common[counts[common] > 1]
+    some = max(_FEWEST_ALIKE, (1.0 - _OTHER_GREYS) * counts.sum(), len(drawn) / 2.0)
+    return greys[common] if counts[common].sum() >= some else greys[:0]
 
 
 def _sampled(pixels: ByteArray) -> ByteArray:
@@ -202,16 +244,36 @@ def _pen(pixels: ByteArray, inside: BoolArray) -> _Pen:
     return _Pen(level, level / 5.0, _SMALLEST_DRAWING_PX, 2)
 
 
-def _strokes(bright: BoolArray, hidden: BoolArray, least_px: int) -> BoolArray:
-    """Keep the pixels that hang together in long, thin pieces: no speckles, struts or wires."""
+def _strokes(image: ByteArray, pen: _Pen, inside: BoolArray, least_px: int) -> BoolArray:
+    """Keep bright pixels that hang together in long, thin, sharp pieces: no speckles, struts or wires."""
+    bright = (image >= pen.level) & inside
     if np.count_nonzero(bright) < least_px:
         return np.zeros_like(bright)
-    core = binary_erosion(bright | hidden, iterations=_thickest_px(bright.shape) // 2) & bright
+    sharp = _sharp(image, bright, inside)
+    if np.count_nonzero(sharp) < _SHARP_SHARE * least_px:
+        return np.zeros_like(bright)
+    core = binary_erosion(bright | ~inside, iterations=_thickest_px(bright.shape) // 2) & bright
     thick = binary_dilation(core, _disc(_thickest_px(bright.shape) + 2)) if core.any() else core
-    pieces, _ = label(bright & ~thick, _TOUCHING)
+    pieces, count = label(bright & ~thick, _TOUCHING)
     sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return (sizes >= least_px)[pieces]
+    sharp_px = np.bincount(pieces[sharp], minlength=count + 1)
+    kept = (sizes >= least_px) & (sharp_px >= _SHARP_SHARE * sizes)
+    kept[0] = False
+    return kept[pieces]
+
+
+def _sharp(image: ByteArray, bright: BoolArray, inside: BoolArray) -> BoolArray:
+    """Keep bright pixels that have a much darker one close by."""
+    rows, columns = np.nonzero(bright)
+    darker = image[rows, columns].astype(np.int16) - _FALL
+    found = np.zeros(len(rows), dtype=bool)
+    for down, right in ((0, _BESIDE_PX), (_BESIDE_PX, 0), (0, -_BESIDE_PX), (-_BESIDE_PX, 0)):
+        row = np.clip(rows + down, 0, image.shape[0] - 1)
+        column = np.clip(columns + right, 0, image.shape[1] - 1)
+        found |= (image[row, column] <= darker) & inside[row, column]
+    sharp = np.zeros_like(bright)
+    sharp[rows, columns] = found
+    return sharp
 
 
 def _around(counts: npt.NDArray[np.int64], i: int) -> float:
@@ -226,7 +288,7 @@ def _drawn_on(image: ByteArray, pen: _Pen, inside: BoolArray) -> BoolArray:
     around = grey_opening(image, footprint=disc).astype(np.int16)
     # Speckle of bright tissue stands out as well, but by no more than its brightness.
     thin = image - 2 * around
-    drawn = _strokes((image >= pen.level) & inside, ~inside, pen.letter_px)
+    drawn = _strokes(image, pen, inside, pen.letter_px)
     # A letter may be dimmer than the next one.
     drawn |= binary_dilation(drawn, disc) & (thin > pen.level / 3.0)
     drawn = binary_propagation(drawn, _TOUCHING, mask=(thin > pen.dimmest) | drawn | ~inside) & inside

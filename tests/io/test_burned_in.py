@@ -122,6 +122,41 @@ def test_a_dashed_axis_and_dots_on_all_frames_are_hidden(images):
     assert not read.marks
 
 
+def test_of_a_mark_without_soft_edges_nothing_but_the_mark_is_hidden(images):
+    def ruler(draw):
+        draw.line([(60, 75), (240, 110)], fill=110)
+        for x, y in ((90, 81), (150, 92), (210, 104)):
+            draw.rectangle((x - 1, y - 1, x + 1, y + 1), fill=225)
+
+    drawn = mask_of(ruler)
+    frames = picture()
+    frames[:, drawn > 0] = drawn[drawn > 0]
+    read = images(frames)
+    deep = np.hypot(*(np.mgrid[:SIZE, :SIZE] - CENTRE)) < 0.47 * SIZE
+    np.testing.assert_array_equal(read.hidden & deep, drawn > 0)
+
+
+def test_tissue_that_is_bright_in_nearly_all_frames_is_left(images):
+    rng = np.random.default_rng(5)
+    frames = picture()
+    y, x = np.mgrid[:SIZE, :SIZE]
+    plaque = np.hypot(x - 230, y - 150) < 3.5
+    shine = rng.uniform(60.0, 160.0, COUNT)[:, None] * rng.gamma(20.0, 0.05, (COUNT, int(plaque.sum())))
+    frames[:, plaque] = np.clip(shine, 0.0, 255.0)
+    read = images(frames)
+    assert not (read.hidden & plaque).any()
+
+
+def test_the_blurred_edges_of_a_wire_on_a_few_frames_are_no_drawing(images):
+    frames = picture()
+    y, x = np.mgrid[:SIZE, :SIZE] - CENTRE
+    arc = np.exp(-(((np.hypot(x, y) - 30.0) / 6.0) ** 2) - (np.arctan2(y, x) / 1.8) ** 2)
+    frames[20:22] = np.maximum(frames[20:22], 245.0 * arc)
+    assert np.count_nonzero(245.0 * arc > 210.0) > 100
+    read = images(frames)
+    assert not read.marks
+
+
 def test_a_measurement_on_one_frame_is_a_mark_of_that_frame(images):
     def measurement(draw):
         draw.line([(90, 80), (200, 90), (210, 200), (95, 190), (90, 80)], fill=255, width=2)
