@@ -75,8 +75,10 @@ def decoded_frames(path: Path, file: Path, indices: Sequence[int], first: int = 
                 # The cause may quote what the file says.
                 found = f"pixels that cannot be decoded ({_name(syntax)}; cut off or damaged?)"
                 raise _damaged(path, first + i, found) from None
-        if plane.shape[:2] != (header.Rows, header.Columns):
-            raise _damaged(path, first + i, "pixels of another size than the header says")
+        size = (header.Rows, header.Columns)
+        if plane.shape not in {size, (*size, 3)}:
+            found = f"{' x '.join(map(str, plane.shape))} values, unlike the header's {size[0]} x {size[1]}"
+            raise _damaged(path, first + i, found)
         yield _upright(plane, interpretation, header)
 
 

@@ -20,7 +20,7 @@ from coreg.io.dicom_frames import decoded_frames
 from coreg.io.dicom_headers import CT_STORAGE, UNREADABLE, dicom_files, quiet_dicom
 from coreg.io.dicom_pullback_facts import PRIVATE_RATE, file_facts, is_polar, number
 from coreg.io.files import existing_file, unusable
-from coreg.io.frame_source import MOST_PIXELS, FrameSource, Plane
+from coreg.io.frame_source import LARGEST_SIDE_PX, MOST_PIXELS, FrameSource, Plane
 from coreg.io.polar_frames import polar_source
 
 _ULTRASOUND = tuple(f"1.2.840.10008.5.1.4.1.1.{each}" for each in ("3", "3.1", "6", "6.1"))
@@ -72,6 +72,8 @@ _TAGS = [
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 ]
+# What tells files apart, without which nothing can be said of one.
+_DECIDING = ("SOPClassUID", "Modality", "SeriesInstanceUID", "Rows")
 _TAG_NUMBERS = [*(BaseTag(tag_for_keyword(each) or 0) for each in _TAGS), BaseTag(PRIVATE_RATE)]
 
 
@@ -123,7 +125,9 @@ def _header(file: Path) -> Dataset | None:
     with quiet_dicom():
         try:
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAG_NUMBERS)
-            return header if header.get("Rows") or header.get("Modality") else None
+            # Values are decoded only here.
+            told = {each: header.get(each) for each in _DECIDING}
+            return header if told["Rows"] or told["Modality"] else None
         except UNREADABLE:
             return None
 
@@ -201,6 +205,10 @@ def _size(path: Path, header: Dataset) -> tuple[int, int, int]:
     if not rows or not columns:
         expected = "whole files; export the pullback again"
         raise unusable(path, "Rows and Columns", found="no size of the frames", expected=expected)
+    if max(rows, columns) > LARGEST_SIDE_PX:
+        found = f"frames of {columns:g} x {rows:g} pixels"
+        expected = f"at most {LARGEST_SIDE_PX} pixels along a side"
+        raise unusable(path, "Rows and Columns", found=found, expected=expected)
     if count * rows * columns > MOST_PIXELS:
         found = f"{count} frames of {columns:g} x {rows:g} pixels"
         raise unusable(path, "NumberOfFrames", found=found, expected=f"at most {MOST_PIXELS:,} pixels in all")

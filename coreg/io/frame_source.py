@@ -16,6 +16,7 @@ Plane = npt.NDArray[Any]
 
 # As bytes of grey values they must fit into memory.
 MOST_PIXELS = 8_000_000_000
+LARGEST_SIDE_PX = 8192
 
 
 @dataclass(frozen=True, eq=False)

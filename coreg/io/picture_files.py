@@ -14,12 +14,11 @@ from PIL import Image
 
 from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM
 from coreg.io.files import existing_file, unusable
-from coreg.io.frame_source import FileFacts, FrameSource, Plane
+from coreg.io.frame_source import LARGEST_SIDE_PX, FileFacts, FrameSource, Plane
 from coreg.io.volumes import check_nifti_finite, read_volume
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _TIFF_ENDINGS = (".tif", ".tiff")
-_LARGEST_SIDE_PX = 8192
 _GREY_MODES = frozenset({"L", "1", "I", "F", "I;16", "I;16B", "I;16L"})
 # What Pillow raises on a file that is damaged, cut off, or far too large.
 _BROKEN = (
@@ -191,8 +190,8 @@ def _size(path: Path, file: Path, index: int | None) -> tuple[int, int]:
             size = image.size
     except _BROKEN:
         raise _broken(path, index) from None
-    if max(size) > _LARGEST_SIDE_PX:
-        expected = f"at most {_LARGEST_SIDE_PX} pixels along a side"
+    if max(size) > LARGEST_SIDE_PX:
+        expected = f"at most {LARGEST_SIDE_PX} pixels along a side"
         raise unusable(path, "size", found=f"a picture of {_text(size)}", expected=expected)
     return size
 

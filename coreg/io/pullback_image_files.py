@@ -168,6 +168,10 @@ def image_scale(case: CaseFile, source: FrameSource) -> ImageScale:
     sources["pixel_spacing_mm"] = _source(given, source, "pixel_spacing_mm")
     spacing_mm = np.array(spacing)
     low, high = _corners(source)
+    if (low >= high).any():
+        found = f"a region of the picture outside of the frames ({source.facts.sources['region_px']})"
+        expected = f"one within {source.columns} x {source.rows} pixels"
+        raise case.bad(key="pullback.image", found=found, expected=expected)
     catheter, sources["catheter_px"] = _catheter(case, source, low, high)
     if min(source.rows, source.columns) < _FEWEST_PX:
         found = f"frames of {source.columns} x {source.rows} pixels"
