@@ -194,8 +194,15 @@ def _check_named_images(case: CaseFile) -> None:
         "pullback.image": case.pullback.image,
     }
     for key, name in named.items():
-        if name is not None and not case.resolved(name).exists():
-            raise unusable(case.resolved(name), key, found="no such file or folder", expected="an image")
+        if name is None:
+            continue
+        path = case.resolved(name)
+        try:
+            there, found = path.exists(), "no such file or folder"
+        except OSError as error:
+            there, found = False, error.strerror or str(error)
+        if not there:
+            raise unusable(path, key, found=found, expected="an image")
 
 
 def _read_ccta(

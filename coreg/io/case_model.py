@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from coreg.errors import InputError
-from coreg.io.files import existing_file, read_text, unusable, write_text
+from coreg.io.files import existing_file, is_folder, read_text, unusable, write_text
 from coreg.io.tables import nearest_name
 
 CASE_NAME = "case.toml"
 ID_RULE = "1 to 64 of the characters A-Z a-z 0-9 . _ -, the first a letter or a digit"
 FRAME_SPACING_MM = (0.005, 5.0)
 PIXEL_SPACING_MM = (0.002, 0.5)
+_LONGEST_NAME_BYTES = 255
 
 T = TypeVar("T")
 
@@ -30,8 +41,21 @@ def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuple(each) for each in value) if isinstance(value, list) else value
 
 
+def _file_name(name: str) -> str:
+    """Refuse what no file system can look up."""
+    kind: LiteralString = "file_name"
+    try:
+        parts = Path(name).expanduser().parts
+    except RuntimeError:
+        raise PydanticCustomError(kind, "a path in a home folder that is known") from None
+    if "\0" in name or any(len(os.fsencode(each)) > _LONGEST_NAME_BYTES for each in parts):
+        rule = "a path of names of at most {most} bytes, none of them zero"
+        raise PydanticCustomError(kind, rule, {"most": _LONGEST_NAME_BYTES})
+    return name
+
+
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-FileName = Annotated[str, Field(min_length=1)]
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 Pair = Annotated[tuple[float, float], BeforeValidator(_as_tuple)]
 Triple = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
 Exclusions = Annotated[tuple[tuple[int, int, str], ...], BeforeValidator(_as_tuples)]
@@ -130,7 +154,7 @@ def read_case_file(path: Path | str) -> CaseFile:
         If it is missing, not TOML, has an unknown key or a value of the wrong kind.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         path = path / CASE_NAME
     try:
         content = tomllib.loads(read_text(existing_file(path)))

@@ -27,6 +27,14 @@ def naming(prefix: str) -> Iterator[None]:
         raise InputError(msg) from error
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that no file system can look up is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def existing_file(path: Path) -> Path:
     """Return the path if it is a file that can be read.
 

@@ -31,6 +31,12 @@ def circle(radius_mm, count=24, centre=(0.0, 0.0)):
         ({"id": None}, "id: found nothing, expected the key id"),
         ({"id": "7"}, "id: found 7, expected string"),
         ({"ccta.lumen": '""'}, "ccta.lumen: found ''"),
+        ({"ccta.lumen": '"a\\u0000b"'}, r"ccta.lumen: found .*, expected .* names of at most 255 bytes"),
+        (
+            {"ccta.lumen": '"' + "ü" * 200 + '"'},
+            "ccta.lumen: found .*, expected .* names of at most 255 bytes",
+        ),
+        ({"ccta.lumen": '"~nobody-4711/a"'}, "ccta.lumen: found .*, expected a path in a home folder"),
         ({"ccta.ostium": "[1, 2]"}, "ccta.ostium"),
         ({"ccta.ostium": "[1, 2, nan]"}, r"ccta.ostium\[2\]: found nan, expected .*finite"),
         ({"ccta.ostium": '"here"'}, "ccta.ostium: found 'here'"),
