@@ -15,7 +15,12 @@ import typer
 from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, number, part_of, table
 from coreg.cli.options import Phase
 from coreg.cli.provenance import provenance
-from coreg.cli.pullback_segmenting import gating_text, pullback_numbers, segmented_pullback
+from coreg.cli.pullback_segmenting import (
+    gating_text,
+    idle_phase_notes,
+    pullback_numbers,
+    segmented_pullback,
+)
 from coreg.cli.running import REPORT, entered, use_threads
 from coreg.cli.segmenting import length_mm, segmented, vessel_numbers, with_phase
 
@@ -95,6 +100,7 @@ class Outcome:
     out: Path
     seconds: float
     found: Found = Found()
+    notes: tuple[str, ...] = ()
 
 
 def check_device(device: str) -> None:
@@ -149,7 +155,9 @@ def register_case(
         progress("writing the report", 0.9)
         outcome = _written(folder, case, registration, truth, found)
     progress("done", 1.0)
-    return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start)
+    # What is segmented has its notes.
+    notes = () if found.pullback is not None else idle_phase_notes(given.pullback_case, wanted.phase)
+    return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start, notes=notes)
 
 
 def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:
@@ -304,6 +312,7 @@ def headline(outcome: Outcome) -> str:
         truth = outcome.truth_errors
         rows.append((f"all frames ({len(truth.frame)})", f"{mean_errors([truth])}, mean absolute error"))
     rows += [
+        *(("note", note) for note in outcome.notes),
         ("time", f"{outcome.seconds:.1f} s"),
         ("report", str(outcome.out / REPORT)),
     ]
@@ -353,6 +362,7 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "reliable": int((path.posed & path.reliable).sum()),
         "radius_scale": registration.radius_scale,
         "margin": registration.margin,
+        "notes": outcome.notes,
         "seconds": round(outcome.seconds, 3),
         "out": outcome.out,
         "report": outcome.out / REPORT,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # A pullback's pixels are far smaller than those of any CCTA.
 LARGEST_PULLBACK_PIXEL_MM = 0.12
+# A label of frames has a value for each structure; an image has far more.
+MOST_FRAME_VALUES = 16
 # A side branch has one row; its course has many.
 COURSE_HEADER = "id,x_mm,y_mm,z_mm,arc_length_mm,radius_mm"
 BESIDE_CT = "give the pullback's own file or folder to coreg info and to pullback.image"
@@ -64,12 +66,12 @@ def described(path: Path) -> Described:
         If it is missing, broken, or of no known kind.
     """
     from coreg.io.dicom_headers import dicom_files
-    from coreg.io.files import existing_file, is_dicom_file, unusable
+    from coreg.io.files import existing_file, is_dicom_file, is_folder, unusable
     from coreg.io.picture_files import picture_files
     from coreg.io.surfaces import is_surface_file
     from coreg.io.volumes import is_volume_file
 
-    if path.is_dir():
+    if is_folder(path):
         if dicom_files(path):
             return _dicom(path)
         if picture_files(path):
@@ -216,19 +218,13 @@ def _volume(path: Path) -> Described:
     }
     pullback = float(spacing[1:].max()) <= LARGEST_PULLBACK_PIXEL_MM
     try:
-        label = read_label(path)
+        inside = read_label(path).values != 0
     except InputError:
-        low, high = float(volume.values.min()), float(volume.values.max())
-        facts["box (LPS)"] = _box_text(volume)
-        facts["values"] = f"{low:g} to {high:g}"
-        data["values"] = [low, high]
-        if pullback:
-            frames = _frames(path)
-            return Described(frames.kind, frames.role, {**frames.facts, **facts}, {**data, **frames.data})
-        return Described("image (CCTA)", "ccta.image", facts, data)
+        return _image(path, volume, pullback, facts, data)
+    if pullback and len(np.unique(volume.values)) > MOST_FRAME_VALUES:
+        return _image(path, volume, pullback, facts, data)
     from scipy.ndimage import label as components
 
-    inside = label.values != 0
     count = int(components(inside, np.ones((3, 3, 3)))[1])
     volume_mm3 = float(inside.sum() * np.prod(spacing))
     facts |= {"label": f"{volume_mm3:.1f} mm3 in {count} piece{'s' * (count != 1)}"}
@@ -254,6 +250,19 @@ def _volume(path: Path) -> Described:
     }
     role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
     return Described("label stack (pullback)", role, facts, data)
+
+
+def _image(
+    path: Path, volume: Volume, pullback: bool, facts: dict[str, str], data: dict[str, Any]
+) -> Described:
+    """Add to what is known of a volume what an image of grey values or CT numbers tells."""
+    low, high = float(volume.values.min()), float(volume.values.max())
+    facts = facts | {"box (LPS)": _box_text(volume), "values": f"{low:g} to {high:g}"}
+    data = data | {"values": [low, high]}
+    if pullback:
+        frames = _frames(path)
+        return Described(frames.kind, frames.role, {**frames.facts, **facts}, {**data, **frames.data})
+    return Described("image (CCTA)", "ccta.image", facts, data)
 
 
 def _box_text(volume: Volume) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from coreg.cli.describe import Described
     from coreg.io.case_model import CaseFile
 
-PULLBACK = "pullback_segmentation.json"
+CASE, REGISTRATION = "case.toml", "registration.json"
+CCTA, PULLBACK = "segmentation.json", "pullback_segmentation.json"
+KNOWN = (CASE, REGISTRATION, CCTA, PULLBACK)
 
 
 def info(
@@ -32,16 +34,21 @@ def info(
     del seed, threads  # every command takes them; nothing here is random or heavy
     from coreg.cli.console import Console
     from coreg.cli.describe import described
+    from coreg.io.files import is_folder
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    if path.suffix.lower() == ".toml" or (path.is_dir() and (path / "case.toml").is_file()):
+    folder = path if is_folder(path) else path.parent
+    names = {each for each in KNOWN if (path / each).is_file()} if folder == path else {path.name}
+    if path.suffix.lower() == ".toml" or CASE in names:
         found = _case(path)
-    elif path.name == "registration.json" or (path.is_dir() and (path / "registration.json").is_file()):
+    elif REGISTRATION in names:
         found = _result(path)
-    elif path.name == "segmentation.json" or (path.is_dir() and (path / "segmentation.json").is_file()):
-        found = _segmentation(path if path.is_dir() else path.parent)
-    elif path.name == PULLBACK or (path.is_dir() and (path / PULLBACK).is_file()):
-        found = _segmented_pullback(path if path.is_dir() else path.parent)
+    elif {CCTA, PULLBACK} <= names:
+        found = _segmentations(folder)
+    elif CCTA in names:
+        found = _segmentation(folder)
+    elif PULLBACK in names:
+        found = _segmented_pullback(folder)
     else:
         found = described(path)
     width = max((len(name) for name in found.facts), default=0)
@@ -193,6 +200,16 @@ def _segmentation(folder: Path) -> Described:
         "marked": f"{numbers['marked_share']:.0%} of it",
     }
     return Described(kind, "", facts, numbers)
+
+
+def _segmentations(folder: Path) -> Described:
+    """Describe both of what a registration segmented."""
+    from coreg.cli.describe import Described
+
+    both = {"CCTA": _segmentation(folder), "pullback": _segmented_pullback(folder)}
+    facts = {f"{name}, {key}": text for name, each in both.items() for key, text in each.facts.items()}
+    data = {name.lower(): each.data for name, each in both.items()}
+    return Described("a segmented CCTA and pullback (for research use only)", "", facts, data)
 
 
 def _segmented_pullback(folder: Path) -> Described:

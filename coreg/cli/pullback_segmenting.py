@@ -114,12 +114,26 @@ def _gated(vessel: PullbackVessel, case: PullbackCase, phase: Phase, progress: P
     from coreg.segmentation.gating import find_gating
 
     if phase is Phase.none or case.images is None or not _through_heartbeat(case.pullback, case.images):
-        return vessel
+        return dataclasses.replace(vessel, notes=(*vessel.notes, *idle_phase_notes(case, phase)))
     # The enumeration's values are those that the function takes.
     wanted: Any = phase.value
     area = areas_mm2(vessel.wall_mm)
     gating, note = find_gating(case.images, area_mm2=area, phase=wanted, progress=progress)
     return dataclasses.replace(vessel, gating=gating, notes=(*vessel.notes, note))
+
+
+def idle_phase_notes(case: PullbackCase, phase: Phase) -> tuple[str, ...]:
+    """Say why a phase of the heart that was asked for changes nothing, if that is so."""
+    if phase not in {Phase.diastole, Phase.systole}:
+        return ()
+    if case.images is None:
+        reason = "the contours of the case are taken as they are"
+    elif not _through_heartbeat(case.pullback, case.images):
+        is_oct = case.images.modality == "OCT"
+        reason = "an OCT pullback is over in a few beats" if is_oct else "the pullback is gated already"
+    else:
+        return ()
+    return (f"--phase {phase.value} has no effect: {reason}.",)
 
 
 def _through_heartbeat(pullback: Pullback, images: PullbackImages) -> bool:

@@ -6,6 +6,7 @@ import tomllib
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 from pydicom import uid
 
@@ -70,6 +71,28 @@ def test_info_names_the_keys_for_what_is_missing(coreg, run):
         "pullback.modality",
     ]
     assert (data["frames"], data["columns"], data["rows"]) == (12, 96, 96)
+
+
+def test_info_tells_a_grey_stack_from_a_label_stack(coreg, pullback_files, tmp_path):
+    grey = pullback_files.frames()
+    for name, values, kind, role in (
+        ("grey", grey, "pullback images", "pullback.image"),
+        ("label", (grey > 60).astype(np.uint8), "label stack", "pullback.lumen"),
+        ("labels", np.minimum(grey // 30, 3).astype(np.uint8), "label stack", "pullback.lumen"),
+    ):
+        stack = sitk.GetImageFromArray(values)
+        stack.SetSpacing((0.05, 0.05, 0.1))
+        sitk.WriteImage(stack, str(tmp_path / f"{name}.nii.gz"))
+        data = coreg("info", tmp_path / f"{name}.nii.gz", "--json").data
+        assert data["kind"].startswith(kind)
+        assert data["role"] == role
+
+
+def test_a_name_too_long_for_any_file_is_status_3(coreg, tmp_path):
+    for command in (["info"], ["segment", "pullback", "--out", tmp_path / "out"]):
+        done = coreg(*command, tmp_path / ("a" * 300))
+        assert done.status == 3
+        assert "found File name too long" in done.err
 
 
 def test_info_of_a_case_of_images_alone_says_it_can_be_segmented(coreg, pullback_files, tmp_path):
@@ -190,6 +213,31 @@ def one_frame(run):
     run.dicom(run.files.frames(count=1))
 
 
+def huge_frames(run):
+    made = run.files.made(run.files.frames(count=2))
+    made.Rows = made.Columns = 60_000
+    run.files.save(run.folder / "pullback.dcm", made)
+
+
+def palette_of_colours(run):
+    made = run.files.made(np.repeat(run.files.frames()[..., None], 3, axis=3))
+    made.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(made, f"{colour}PaletteColorLookupTableData", np.arange(256, dtype="<u2").tobytes())
+    run.files.save(run.folder / "pullback.dcm", made)
+
+
+def region_elsewhere(run):
+    run.dicom(SequenceOfUltrasoundRegions=[run.files.region(box=(500, 500, 900, 900))])
+
+
+def no_kind_of_value(run):
+    path = run.dicom()
+    modality = b"\x08\x00\x60\x00"
+    path.write_bytes(path.read_bytes().replace(modality + b"CS", modality + b"C{", 1))
+
+
 BAD = {
     "no spacing": (without_scale, "pullback.pixel_spacing_mm: found nothing", "the size of a pixel in mm"),
     "no modality": (capture, "pullback.modality: found nothing", "expected 'OCT' or 'IVUS'"),
@@ -208,6 +256,18 @@ BAD = {
     "reversed positions": (reversed_positions, "pullback.first_frame: found nothing", "'distal' if the cath"),
     "an empty folder": (empty_folder, "pullback.image", "found a folder without frames"),
     "mixed sizes": (mixed_sizes, "found a frame of 96 x 80 pixels", "expected frames of one size"),
+    "huge frames": (huge_frames, "found frames of 60000 x 60000 pixels", "at most 8192 pixels along a side"),
+    "a palette of colours": (
+        palette_of_colours,
+        "frame 0 (from 0): found 96 x 96 x 3 x 3 values, unlike the header's 96 x 96",
+        "export the pullback again",
+    ),
+    "a region elsewhere": (
+        region_elsewhere,
+        "found a region of the picture outside of the frames (SequenceOfUltrasoundRegions)",
+        "expected one within 96 x 96 pixels",
+    ),
+    "no kind of value": (no_kind_of_value, "DICOM: 1 damaged or cut off", "expected frames of IVUS or OCT"),
     "one frame": (one_frame, "pullback.image: found 1 frame", "a pullback of at least 2 frames"),
 }
 

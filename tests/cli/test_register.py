@@ -112,6 +112,13 @@ def test_a_result_of_the_same_case_is_replaced(coreg, result, sample, tmp_path):
     assert "[" in done.err
 
 
+def test_a_phase_asked_of_given_contours_is_said_to_change_nothing(coreg, sample, tmp_path):
+    options = ("--method", "rigid", "--phase", "diastole")
+    done = coreg("register", sample, "--out", tmp_path / "out", *options)
+    said = " ".join(done.out.split())
+    assert "note --phase diastole has no effect: the contours of the case are taken as they are." in said
+
+
 @pytest.mark.parametrize("content", ["file", "folder"])
 def test_other_content_at_out_is_left_alone_before_anything_is_computed(coreg, sample, tmp_path, content):
     out = tmp_path / "out"

@@ -253,6 +253,10 @@ def test_images_of_both_are_segmented_and_no_identity_comes_out(coreg, ct_files,
     }
     of_ccta = json.loads((out / "segmentation" / "segmentation.json").read_text())
     assert of_ccta["provenance"]["ccta_phase_percent"] == 40.0
+    told = coreg("info", out / "segmentation", "--json").data
+    assert told["kind"].startswith("a segmented CCTA and pullback")
+    assert told["ccta"]["length_mm"] == pytest.approx(done.data["segmentation"]["length_mm"])
+    assert told["pullback"]["frames"] == len(HEIGHTS_MM)
     page = (out / "report.html").read_text()
     assert page.index('id="confidence"') < page.index('id="frames"') < page.index('id="straightened"')
     assert_hidden(pullback_files, out, (done.out + done.err).encode())

@@ -299,6 +299,30 @@ def test_ivus_through_the_heartbeat_is_gated_unless_told_otherwise(coreg, tmp_pa
     assert not (tmp_path / "all" / "gating.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({}, "an OCT pullback is over in a few beats"),
+        ({"modality": '"IVUS"', "acquisition": '"gated"'}, "the pullback is gated already"),
+        (
+            {"image": None, "modality": None, "lumen": '"contours.csv"'},
+            "the contours of the case are taken as they are",
+        ),
+    ],
+    ids=["OCT", "gated", "contours"],
+)
+def test_a_phase_that_changes_nothing_is_said(coreg, case, tmp_path, keys, reason):
+    turn = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
+    circle = 1.5 * np.column_stack([np.cos(turn), np.sin(turn)])
+    write_contours(case / "contours.csv", {"lumen": dict.fromkeys(range(COUNT), circle)})
+    write_case(case, **keys)
+    said = f"--phase systole has no effect: {reason}."
+    done = coreg("segment", "pullback", case, "--out", tmp_path / "out", "--phase", "systole", "--json")
+    assert said in done.data["notes"]
+    done = coreg("segment", "pullback", case, "--out", tmp_path / "out", "--force", "--json")
+    assert not any("--phase" in note for note in done.data["notes"])
+
+
 def test_an_unknown_phase_is_wrong_usage(refused, case):
     assert "--phase" in refused(case, "--phase", "inspiration", status=2)
 
