@@ -15,7 +15,7 @@ USABLE = 0.5
 HAZY_SHARE = 0.1
 CLEAR_SHARE = 0.75
 SEEN_SHARE, BEYOND_SHARE = 0.45, 0.3
-AROUND_MM, MOST_FRAMES, UNLIKE = 2.0, 25, 0.09
+AROUND_MM, FEWEST_FRAMES, MOST_FRAMES, UNLIKE = 1.0, 2, 25, 0.1
 PIVOT = 2
 
 
@@ -68,7 +68,7 @@ def _lack(share: FloatArray, least: float) -> FloatArray:
 
 def _difference(wall_mm: FloatArray, pitch_mm: float) -> FloatArray:
     """Share of the area (N,) in which an outline differs from the median of those around."""
-    frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES))
+    frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), FEWEST_FRAMES, MOST_FRAMES))
     usual = median_filter(_continued(wall_mm, frames), size=(2 * frames + 1, 1))[frames:-frames]
     common = np.minimum(wall_mm, usual) ** 2
     difference: FloatArray = 1.0 - 2.0 * common.sum(axis=1) / (wall_mm**2 + usual**2).sum(axis=1)

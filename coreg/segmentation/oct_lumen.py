@@ -30,8 +30,9 @@ NO_WALL, SURELY_WIRE = 0.2, 0.2
 SLOPE, JUMP_MM = 0.3, 0.11
 IMPOSSIBLE = 1e3
 HAZE_LEVEL, HAZY_SHARE = 0.25, 0.2
-AROUND_MM, MOST_FRAMES, INNER_SHARE = 1.5, 12, 0.8
-HAZY_FRAME, LEAST_SAY, CLEAR_SAY = 0.06, 0.05, 0.4
+LAYER_MM, FAINT_SHARE, FAINT_FRAME = 0.2, 0.65, 0.1
+LEAST_SAY, CLEAR_SAY, SURE_SAY, HOLD = 0.05, 0.4, 0.8, 0.3
+HAZY_FRAME = 0.08
 CERTAIN = 0.15
 EDGE_MM = 0.05
 
@@ -61,14 +62,16 @@ def oct_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> Outli
     cost = _cost(bright, first, step_mm, wire)
     price = (SLOPE * step_mm, JUMP_MM)
     total = total_cost(cost, around=price, along=price)
-    say = _say(bright, first, lowest(total), round(AROUND_MM / max(pitch_mm, 1e-3)))
+    say = _say(values, first, step_mm, lowest(total), dark | wire)
     if (say < 1.0).any():
         cost[:, :, first:] *= say[:, None, None]
+        _hold(cost, lowest(total), say, first, step_mm)
         total = total_cost(cost, around=price, along=price)
     distance = lowest(total) * step_mm
     wall, opened = closed_wall(distance, wire, pitch_mm=pitch_mm)
+    _, haze = _haze(bright, first, wall / step_mm)
     # Blood casts shadows that look like mouths.
-    opened &= (say >= CLEAR_SAY)[:, None]
+    opened &= ((say >= SURE_SAY) & (haze < HAZY_FRAME))[:, None]
     reach = (values.shape[2] - 0.5) * step_mm
     lumen = np.clip(np.where(opened, distance, wall), first * step_mm, reach)
     wall = np.clip(wall, first * step_mm, reach)
@@ -78,7 +81,9 @@ def oct_lumen(values: Float32Array, step_mm: float, *, pitch_mm: float) -> Outli
     state[opened] = OPEN
     state[dark & ~opened] = BEYOND
     state[wire | (dark & ~opened & (wall < reach - EDGE_MM))] = BRIDGED
-    return Outlines(lumen, np.minimum(wall, lumen), state, evidence_of(total, step_mm, certain=CERTAIN), haze)
+    # What holds an outline in blood is not what the frame itself shows.
+    evidence = evidence_of(total, step_mm, certain=CERTAIN) * np.minimum(say / CLEAR_SAY, 1.0)[:, None]
+    return Outlines(lumen, np.minimum(wall, lumen), state, evidence, haze)
 
 
 def _cost(bright: Float32Array, first: int, step_mm: float, wire: BoolArray) -> Float32Array:
@@ -98,13 +103,38 @@ def _cost(bright: Float32Array, first: int, step_mm: float, wire: BoolArray) -> 
     return cost
 
 
-def _say(bright: Float32Array, first: int, edge: FloatArray, frames: int) -> Float32Array:
-    """How much each frame (N,) is to be believed: little where blood fills what is lumen around it."""
-    size = (2 * int(np.clip(frames, 1, MOST_FRAMES)) + 1, 1)
-    usual = INNER_SHARE * median_filter(edge, size=size, mode="nearest")
-    _, haze = _haze(bright, first, usual)
-    say: Float32Array = np.clip((HAZY_FRAME / np.maximum(haze, 1e-6)) ** 2, LEAST_SAY, 1.0)
+def _say(
+    values: Float32Array, first: int, step_mm: float, edge: FloatArray, hidden: BoolArray
+) -> Float32Array:
+    """How much each frame (N,) is to be believed: little where much of what was found is faint as blood."""
+    sums = sums_along(values)
+    start = np.clip(np.rint(edge).astype(np.int64), 0, values.shape[2] - 2)
+    end = np.minimum(start + max(1, round(LAYER_MM / step_mm)), values.shape[2])
+    layer = (
+        np.take_along_axis(sums, end[..., None], axis=2) - np.take_along_axis(sums, start[..., None], axis=2)
+    )[..., 0] / (end - start)
+    dark = np.percentile(values[:, ::4, first::2], 15)
+    usual = float(np.median(layer[~hidden])) if not hidden.all() else 255.0
+    faint = ((layer - dark < FAINT_SHARE * (usual - dark)) & ~hidden).sum(axis=1)
+    share = faint / np.maximum((~hidden).sum(axis=1), 1)
+    say: Float32Array = np.clip((FAINT_FRAME / np.maximum(share, 1e-6)) ** 2, LEAST_SAY, 1.0)
     return say.astype(np.float32)
+
+
+def _hold(cost: Float32Array, edge: FloatArray, say: Float32Array, first: int, step_mm: float) -> None:
+    """Let outlines (N, A) of frames with little say pay for leaving those of the clear frames around them."""
+    clear = np.flatnonzero(say >= CLEAR_SAY)
+    if not len(clear):
+        return
+    steady = median_filter(edge[clear], size=(min(5, len(clear)), 1), mode="nearest")
+    place = np.arange(cost.shape[2], dtype=np.float32)
+    for i in np.flatnonzero(say < CLEAR_SAY):
+        after = int(np.searchsorted(clear, i))
+        low, high = clear[max(after - 1, 0)], clear[min(after, len(clear) - 1)]
+        share = (i - low) / (high - low) if high > low else 0.0
+        usual = (1.0 - share) * steady[max(after - 1, 0)] + share * steady[min(after, len(clear) - 1)]
+        away = np.abs(place - usual[:, None].astype(np.float32))[:, first:]
+        cost[i, :, first:] += np.float32(HOLD * step_mm * (1.0 - say[i])) * away
 
 
 def _haze(bright: Float32Array, first: int, edge: FloatArray) -> tuple[BoolArray, FloatArray]:
