@@ -41,12 +41,12 @@ def init(
     del seed, threads  # every command takes them; nothing here is random or heavy
     from coreg.cli.console import Console
     from coreg.cli.describe import described
-    from coreg.io.files import write_text
+    from coreg.io.files import is_folder, is_there, write_text
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    if out.is_dir():
+    if is_folder(out):
         out = out / "case.toml"
-    if out.exists() and not force:
+    if is_there(out) and not force:
         msg = f"--out {out} exists; --force replaces it"
         raise typer.BadParameter(msg)
     found: dict[str, tuple[Path, Described]] = {}
@@ -59,7 +59,7 @@ def init(
         try:
             what = described(file)
         except InputError as error:
-            if not file.exists():
+            if not is_there(file):
                 raise
             unused.append(str(error))
             continue
@@ -74,8 +74,12 @@ def init(
             f"{slices} more DICOM files beside {found['ccta.image'][0]}, which stands for its series"
         )
     text, missing = case_text(found, out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, text)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_text(out, text)
+    except OSError as error:
+        msg = f"--out {out}: found {error.strerror or error}, expected a file that can be written"
+        raise typer.BadParameter(msg) from error
     lines = [f"{out} written"]
     lines += [f"not used: {each}" for each in unused]
     lines += [f"to fill in: {each}" for each in missing] or [f"next: coreg register {out} --out result"]

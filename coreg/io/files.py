@@ -35,6 +35,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether there is something at a path that can be looked up."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def existing_file(path: Path) -> Path:
     """Return the path if it is a file that can be read.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline
-from coreg.io.files import unusable, write_text
+from coreg.io.files import is_folder, unusable, write_text
 from coreg.io.json_fields import USE, Fields, parsed_json, plain_json
 from coreg.result import Hypothesis, Registration, Verdict
 
@@ -73,7 +73,7 @@ def read_registration(folder: Path) -> Registration:
     InputError
         If it is missing, broken, or of an unknown schema version.
     """
-    path = folder / FILE_NAME if folder.is_dir() else folder
+    path = folder / FILE_NAME if is_folder(folder) else folder
     content = Fields(path, "", parsed_json(path))
     version = content.value("schema_version")
     if version != SCHEMA_VERSION:

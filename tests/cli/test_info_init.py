@@ -134,6 +134,14 @@ def test_init_never_overwrites_without_force(coreg, tmp_path):
     assert coreg("init", "--out", out, "--force").status == 0
 
 
+def test_an_out_that_init_cannot_write_is_status_2(coreg, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file" / "case.toml", tmp_path / ("a" * 300)):
+        done = coreg("init", "--out", out)
+        assert done.status == 2
+        assert "expected a file that can be written" in " ".join(done.err.split())
+
+
 def test_init_from_holorama_asks_for_the_catheter(coreg, real_data, tmp_path):
     folder = real_data / "anomalous-rca"
     files = [folder / "ccta_surface.stl", folder / "rca_centerline.vtp"]

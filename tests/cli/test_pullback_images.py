@@ -89,7 +89,12 @@ def test_info_tells_a_grey_stack_from_a_label_stack(coreg, pullback_files, tmp_p
 
 
 def test_a_name_too_long_for_any_file_is_status_3(coreg, tmp_path):
-    for command in (["info"], ["segment", "pullback", "--out", tmp_path / "out"]):
+    for command in (
+        ["info"],
+        ["init", "--out", tmp_path / "case.toml"],
+        ["segment", "pullback", "--out", tmp_path / "out"],
+        ["validate"],
+    ):
         done = coreg(*command, tmp_path / ("a" * 300))
         assert done.status == 3
         assert "found File name too long" in done.err
