@@ -28,6 +28,8 @@ class PullbackMeasures:
         Means; the diameter is that of a circle of the same area. Mouths of side branches are closed.
     smallest_area_mm2, smallest_frame : float, int or None
         The smallest lumen and where it is, by acquisition index.
+    doubtful_area_mm2, doubtful_frame : float, int or None
+        Where a marked frame has a smaller lumen still; excluded frames are left out.
     eem_area_mm2, plaque_burden : float or None
         Means over the frames that show at least half of the membrane.
     largest_burden, largest_burden_frame : float, int or None
@@ -39,6 +41,8 @@ class PullbackMeasures:
     lumen_diameter_mm: float | None = None
     smallest_area_mm2: float | None = None
     smallest_frame: int | None = None
+    doubtful_area_mm2: float | None = None
+    doubtful_frame: int | None = None
     eem_area_mm2: float | None = None
     plaque_burden: float | None = None
     largest_burden: float | None = None
@@ -90,6 +94,7 @@ def measures_of(vessel: PullbackVessel) -> PullbackMeasures:
         float(np.mean(2.0 * np.sqrt(area / np.pi))),
         float(area[smallest]),
         int(counted[smallest]),
+        *_smaller_still(vessel, float(area[smallest])),
     )
     burden = plaque_burdens(vessel)[counted]
     shown = np.flatnonzero(np.isfinite(burden))
@@ -103,3 +108,12 @@ def measures_of(vessel: PullbackVessel) -> PullbackMeasures:
         largest_burden=float(burden[largest]),
         largest_burden_frame=int(counted[largest]),
     )
+
+
+def _smaller_still(vessel: PullbackVessel, area_mm2: float) -> tuple[float | None, int | None]:
+    """The smallest lumen of the marked frames that take part, and its frame, if it is below an area."""
+    marked = np.flatnonzero(gated_frames(vessel) & vessel.marked & (vessel.quality > 0.0))
+    area = areas_mm2(vessel.wall_mm)[marked]
+    if not len(marked) or area.min() >= area_mm2:
+        return None, None
+    return float(area.min()), int(marked[np.argmin(area)])

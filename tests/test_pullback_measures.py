@@ -60,6 +60,14 @@ def test_marked_frames_are_left_out():
     assert measures_of(vessel(reason=("blood",) * 4)) == PullbackMeasures(0)
 
 
+def test_a_smaller_lumen_in_a_marked_frame_is_named_unless_it_is_excluded():
+    found = measures_of(vessel(reason=("", "blood in the lumen", "", "")))
+    assert (found.doubtful_frame, found.doubtful_area_mm2) == (1, pytest.approx(np.pi, rel=1e-3))
+    excluded = vessel(reason=("", "excluded: stent", "", ""), quality=np.array([1.0, 0.0, 1.0, 1.0]))
+    assert measures_of(excluded).doubtful_frame is None
+    assert measures_of(vessel(reason=("blood in the lumen", "", "", ""))).doubtful_frame is None
+
+
 def test_of_a_gated_pullback_one_frame_per_beat_counts():
     gating = Gating(np.array([0, 3]), 3.0, "diastole", 0.8, np.zeros(4))
     gated = vessel(gating=gating, reason=("", "", "", "blood"))

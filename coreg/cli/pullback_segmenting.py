@@ -96,7 +96,12 @@ def segmented_pullback(
     InputError
         If images or contours cannot be used.
     """
-    from coreg.segmentation import segment_pullback, vessel_from_contours, with_all_frames
+    from coreg.segmentation import (
+        segment_pullback,
+        vessel_from_contours,
+        with_all_frames,
+        without_excluded,
+    )
 
     if case.pullback.lumen:
         progress("pullback: contours", 0.0)
@@ -105,6 +110,7 @@ def segmented_pullback(
         vessel = vessel_from_contours(case.pullback, side_branches=case.side_branches)
     else:
         vessel = segment_pullback(case.known_images, case.pullback, progress=part_of(progress, 0.0, 0.75))
+    vessel = without_excluded(vessel, case.pullback)
     return case, _gated(vessel, case, phase, part_of(progress, 0.75, 1.0))
 
 
@@ -164,6 +170,13 @@ def measure_rows(case: PullbackCase, vessel: PullbackVessel) -> list[tuple[str, 
             ("mean lumen", f"{found.lumen_area_mm2:.2f} mm2, diameter {found.lumen_diameter_mm:.2f} mm"),
             ("smallest lumen", f"{found.smallest_area_mm2:.2f} mm2, in frame {found.smallest_frame}"),
         ]
+    if found.doubtful_frame is not None:
+        rows.append(
+            (
+                "",
+                f"- {found.doubtful_area_mm2:.2f} mm2 in frame {found.doubtful_frame}, which is marked: look",
+            )
+        )
     if found.plaque_burden is not None:
         largest = f"largest {found.largest_burden:.0%} in frame {found.largest_burden_frame}"
         rows.append(

@@ -19,8 +19,10 @@ from coreg.io.label_stack import write_label_stack
 from coreg.io.landmark_files import read_pullback_side_branches, write_pullback_side_branches
 from coreg.io.tables import Cell, Table, read_table, write_table
 from coreg.io.volumes import read_volume, write_volume
+from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
+from coreg.pullback_measures import areas_mm2, plaque_burdens
 from coreg.pullback_vessel import CalciumArc, Gating, PullbackVessel
 from coreg.radial_raster import RadialRaster, radial_raster
 from coreg.vessel_contours import vessel_contours
@@ -33,7 +35,7 @@ SCHEMA_VERSION = 1
 LUMEN, EEM = "pullback_lumen.nii.gz", "pullback_eem.nii.gz"
 SECTIONS, CONTOURS = "pullback_sections.nii.gz", "contours.csv"
 SIDE_BRANCHES, CALCIUM = "pullback_side_branches.csv", "pullback_calcium.csv"
-QUALITY, GATING = "frame_quality.csv", "gating.csv"
+QUALITY, GATING, MEASURES = "frame_quality.csv", "gating.csv", "pullback_frames.csv"
 HOLORAMA = {"lumen": "holorama_lumen.csv", "eem": "holorama_eem.csv"}
 # Pixels of labels where there is no image.
 _PIXEL_MM = 0.05
@@ -41,6 +43,17 @@ _PIXEL_MM = 0.05
 _DIGITS = 4
 _TABLES = ("lumen_mm", "wall_mm", "state", "eem_mm", "eem_seen")
 _CALCIUM_COLUMNS = ("id", "first_frame", "last_frame", "angle_deg", "extent_deg")
+_MEASURE_COLUMNS = (
+    "frame",
+    "position_mm",
+    "lumen_area_mm2",
+    "lumen_diameter_mm",
+    "eem_area_mm2",
+    "plaque_burden",
+    "side_branches",
+    "quality",
+    "reason",
+)
 _PHASES: tuple[Literal["diastole", "systole"], ...] = ("diastole", "systole")
 _PARTS = "files of one segmentation"
 
@@ -108,6 +121,7 @@ def write_pullback_segmentation(
         msg = f"a vessel of {count} frames needs frames 0 to {count - 1}, got {found}"
         raise ValueError(msg)
     write_pullback_vessel(folder, vessel, pullback, images)
+    write_table(folder / MEASURES, _MEASURE_COLUMNS, _measure_rows(vessel, pullback))
     contours = vessel_contours(vessel)
     write_contours(folder / CONTOURS, _rounded(contours))
     grid, names = _grid_of(vessel, images), _table_names(vessel)
@@ -251,6 +265,31 @@ def _calcium_rows(arcs: Sequence[CalciumArc]) -> Iterator[Sequence[Cell]]:
 
 def _degrees(angle_rad: float) -> float:
     return 180.0 - (180.0 - float(np.rad2deg(angle_rad))) % 360.0
+
+
+def _measure_rows(vessel: PullbackVessel, pullback: Pullback) -> Iterator[Sequence[Cell]]:
+    """Rows of what is measured in each frame; mouths of side branches are closed."""
+    position_mm = pullback.position_mm[np.argsort(pullback.frame)]
+    area, burden = areas_mm2(vessel.wall_mm), plaque_burdens(vessel)
+    eem = np.full(len(vessel), np.nan) if vessel.eem_mm is None else areas_mm2(vessel.eem_mm)
+    eem = np.where(np.isfinite(burden), eem, np.nan)
+    for i in range(len(vessel)):
+        here = [each.id for each in vessel.side_branches if _shows(each, i)]
+        numbers = (position_mm[i], area[i], 2.0 * np.sqrt(area[i] / np.pi), eem[i], burden[i])
+        yield [
+            i,
+            *(round(float(each), _DIGITS) for each in numbers),
+            " ".join(here),
+            float(vessel.quality[i]),
+            vessel.reason[i],
+        ]
+
+
+def _shows(branch: SideBranch, frame: int) -> bool:
+    """Whether a frame shows the mouth of a branch."""
+    if branch.first_frame is None or branch.last_frame is None:
+        return False
+    return branch.first_frame <= frame <= branch.last_frame
 
 
 def _gating_rows(gating: Gating) -> Iterator[Sequence[Cell]]:

@@ -99,6 +99,14 @@ def with_vessel(pullback: Pullback, vessel: PullbackVessel) -> Pullback:
     )
 
 
+def without_excluded(vessel: PullbackVessel, pullback: Pullback) -> PullbackVessel:
+    """Give frames that the user or the file excludes no quality, and the reason for it."""
+    reason, quality = list(vessel.reason), vessel.quality.copy()
+    for frame, why in pullback.excluded.items():
+        reason[frame], quality[frame] = f"excluded: {why}", 0.0
+    return replace(vessel, reason=tuple(reason), quality=quality)
+
+
 def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 

@@ -27,6 +27,7 @@ PULLBACK_FILES = {
     "pullback_side_branches.csv",
     "pullback_calcium.csv",
     "frame_quality.csv",
+    "pullback_frames.csv",
     "pullback_segmentation.json",
 }
 
@@ -222,6 +223,21 @@ def test_frames_without_a_contour_are_marked(coreg, tmp_path):
     assert done.data["marked"] == [{"first_frame": 3, "last_frame": 4, "reason": "no contour in this frame"}]
     assert done.data["lumen_area_mm2"] == pytest.approx(np.pi * 1.5**2, rel=0.005)
     assert rows_of(tmp_path / "out" / "frame_quality.csv")[3]["quality"] == "0"
+
+
+def test_frames_that_the_case_excludes_have_no_say(coreg, tmp_path):
+    angle = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
+    circle = np.column_stack([1.5 * np.cos(angle) + 0.4, 1.5 * np.sin(angle)])
+    write_contours(tmp_path / "mine.csv", {"lumen": {0: circle, 1: circle, 2: 0.5 * circle}})
+    write_case(tmp_path, image=None, lumen='"mine.csv"', exclude='[[2, 2, "stent"]]')
+    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    assert done.data["marked"] == [{"first_frame": 2, "last_frame": 2, "reason": "excluded: stent"}]
+    assert done.data["smallest_area_mm2"] == pytest.approx(np.pi * 1.5**2, rel=0.005)
+    table = rows_of(tmp_path / "out" / "pullback_frames.csv")
+    assert [row["quality"] for row in table] == ["1", "1", "0"]
+    assert float(table[2]["lumen_area_mm2"]) == pytest.approx(0.25 * np.pi * 1.5**2, rel=0.005)
+    assert [float(row["position_mm"]) for row in table] == pytest.approx([0.0, 0.2, 0.4])
 
 
 @pytest.mark.parametrize(
