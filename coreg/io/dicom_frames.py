@@ -84,7 +84,10 @@ def decoded_frames(path: Path, file: Path, indices: Sequence[int], first: int = 
 
 def _header(path: Path, file: Path) -> Dataset:
     try:
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_PALETTE_TAGS))
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_PALETTE_TAGS))
+        # Values are converted when they are first asked for, where nothing would catch a damaged one.
+        list(header)
+        return header
     except UNREADABLE:
         raise _damaged(path, 0, "a file that is cut off or damaged") from None
 

@@ -158,6 +158,16 @@ def test_pixels_that_are_cut_off_are_refused(pullback_files, tmp_path, frames, s
         grey_of(path)
 
 
+def test_a_damaged_kind_of_value_is_refused(pullback_files, tmp_path, frames):
+    path = pullback_files.pullback(tmp_path / "pullback.dcm", frames)
+    content = path.read_bytes()
+    photometric = b"\x28\x00\x04\x00"
+    assert content.count(photometric + b"CS") == 1
+    path.write_bytes(content.replace(photometric + b"CS", photometric + b"C\xfc"))
+    with pytest.raises(InputError, match=r"frame 0 .from 0.: found a file that is cut off or damaged"):
+        grey_of(path)
+
+
 def test_an_unknown_transfer_syntax_is_refused_without_its_uid(pullback_files, tmp_path, frames):
     made = pullback_files.made(frames)
     made.file_meta.TransferSyntaxUID = f"{pullback_files.identity[-1]}.99"
