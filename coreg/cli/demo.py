@@ -30,7 +30,7 @@ def demo(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Make a synthetic patient, segment and register it, and measure the result. For research use only.
+    """Make a synthetic patient, segment and register it. For research use only.
 
     The patient, a CCTA volume and an OCT pullback in DICOM, goes into OUT/case, the registration with
     all that was segmented into OUT/result. Since the truth is known, the error of every frame is

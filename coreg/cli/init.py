@@ -34,9 +34,10 @@ def init(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write a case.toml from files: each finds its role by its content. For research use only.
+    """Write a case.toml from files. For research use only.
 
-    What could not be told is there as a line to fill in, marked REQUIRED where nothing works without it.
+    Each file finds its role by its content. What could not be told is there as a line to fill in,
+    marked REQUIRED where nothing works without it.
     """
     del seed, threads  # every command takes them; nothing here is random or heavy
     from coreg.cli.console import Console

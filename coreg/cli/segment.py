@@ -37,10 +37,11 @@ def ccta(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Find lumen, wall, calcium and side branches of one artery in a CCTA. For research use only.
+    """Outline one artery in a CCTA. For research use only.
 
-    Writes labels on the CCTA's grid, the centerline, tables, and report.html, the page to look at. A
-    lumen label that the case names is measured instead of the image.
+    Finds lumen, outer wall, calcium and side branches. Writes labels on the CCTA's grid, the
+    centerline, tables, and report.html, the page to look at. A lumen label that the case names is
+    measured instead of the image.
     """
     del seed  # every command takes it; nothing here is random
     from coreg.cli.console import Console
