@@ -17,6 +17,7 @@ from scipy.ndimage import (
     find_objects,
     grey_opening,
     label,
+    uniform_filter,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ _STEADY = 6.0
 _FAINTEST_MARK, _FAINT_EDGE = 25.0, 12.0
 _FAINTEST_STEADY = 40.0
 # A mark hardly changes; tissue that is bright in nearly all frames does, by far more than this share.
-_SWAY = 0.25
+_SWAY, _MOSTLY = 0.25, 0.5
 # Consoles that draw without soft edges take few greys.
 _PEN_GREYS, _OTHER_GREYS, _FEWEST_ALIKE = 3, 0.05, 4
 _BRIGHTEST_TISSUE = 225.0
@@ -120,11 +121,16 @@ def steady_marks(pixels: ByteArray, from_catheter_mm: FloatArray, inside: BoolAr
     usual = float(np.percentile(thin[inside], _MOST_PERCENT))
     least = max(_FAINTEST_MARK, _OUTSTANDING * usual)
     even = middle - floor <= np.maximum(_STEADY, _SWAY * thin)
-    seeds = (np.minimum(thin, off_ring) > least) & even & inside
+    bright = (np.minimum(thin, off_ring) > least) & inside
+    # The border of a lumen that stays in place is even at some pixels, a mark at most of them.
+    seeds = bright & even & (_share(even & bright, bright) >= _MOSTLY)
     # Thick letters: tissue is never that steady.
     steady = (top - floor <= _STEADY) & (off_ring > max(_FAINTEST_STEADY, least)) & inside
-    edges = (np.minimum(thin, off_ring) > max(_FAINT_EDGE, least / 2.0)) & inside
-    marks = binary_propagation(seeds, _TOUCHING, mask=edges | seeds) | steady
+    hair = floor - grey_opening(floor, footprint=_disc(2 * _EDGE_PX + 1)) > _FAINT_EDGE
+    # Letters that tissue shines through are close to even ones.
+    near = binary_dilation(seeds, _TOUCHING, iterations=_thickest_px(floor.shape))
+    edges = (np.minimum(thin, off_ring) > max(_FAINT_EDGE, least / 2.0)) & (even | hair | near) & inside
+    marks = binary_propagation(seeds | (bright & near), _TOUCHING, mask=edges | seeds) | steady
     return _whole(marks, floor, middle == floor) & inside
 
 
@@ -156,6 +162,13 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
         for i in np.flatnonzero(counts).tolist()
         if counts[i] >= _MORE * max(usual, _around(counts, i)) + pen.least_px
     }
+
+
+def _share(some: BoolArray, of: BoolArray) -> FloatArray:
+    """Share of the pixels around each that are some of these."""
+    size = _thickest_px(of.shape)
+    counts = uniform_filter(of.astype(np.float64), size)
+    return uniform_filter(some.astype(np.float64), size) / np.maximum(counts, 0.5 / size**2)
 
 
 def _whole(marks: BoolArray, floor: FloatArray, constant: BoolArray) -> BoolArray:

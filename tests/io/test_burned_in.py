@@ -147,6 +147,20 @@ def test_tissue_that_is_bright_in_nearly_all_frames_is_left(images):
     assert not (read.hidden & plaque).any()
 
 
+def test_the_border_of_a_lumen_that_stays_in_place_is_left(images):
+    rng = np.random.default_rng(6)
+    y, x = np.mgrid[:SIZE, :SIZE] - CENTRE
+    depth = np.hypot(x, y) - 70.0
+    wall = 5.0 + 160.0 * np.exp(-np.maximum(depth, 0.0) / 8.0) * (depth > 0.0) * (np.arctan2(y, x) > 0.0)
+    frames = np.clip(wall * rng.gamma(16.0, 1 / 16.0, (COUNT, SIZE, SIZE)), 0.0, 255.0).astype(np.uint8)
+    drawn = mask_of(lambda draw: draw.line([(40, 20), (110, 140)], fill=110))
+    frames[:, drawn > 0] = 110
+    read = images(frames)
+    assert read.hidden[drawn > 0].all()
+    border = (np.abs(depth - 3.0) < 3.0) & (y > 0.0)
+    assert np.count_nonzero(read.hidden & border) < 0.01 * np.count_nonzero(border)
+
+
 def test_the_blurred_edges_of_a_wire_on_a_few_frames_are_no_drawing(images):
     frames = picture()
     y, x = np.mgrid[:SIZE, :SIZE] - CENTRE
