@@ -14,11 +14,12 @@ IntArray = npt.NDArray[np.int64]
 
 HARMONICS = (3, 4, 5, 6, 7, 7)
 BEYOND_MM = 0.12
+WITHIN_MM, FEW = 0.35, 0.2
 OPEN_MM, CLEARLY_OPEN_MM, SURELY_OPEN_MM = 0.08, 0.16, 0.32
 NARROWEST_MM = 0.22
 FARTHER = 1.25
 HEARSAY, WIDE_GAP_RAD = 0.02, np.radians(34.0)
-AROUND_MM, MOST_FRAMES, USUAL_PERCENT, UNUSUAL_MM = 2.5, 25, 35, 0.6
+AROUND_MM, MOST_FRAMES, USUAL_PERCENT, UNUSUAL_MM, MOST_UNUSUAL = 2.5, 25, 35, 0.6, 0.4
 MARGIN = 3
 
 
@@ -43,14 +44,20 @@ def closed_wall(distance: FloatArray, hidden: BoolArray, *, pitch_mm: float) -> 
     """
     frames = int(np.clip(round(AROUND_MM / max(pitch_mm, 1e-3)), 1, MOST_FRAMES))
     # A mouth may be as wide as the vessel; what the frames around show tells it from the vessel.
-    usual = percentile_filter(distance, USUAL_PERCENT, size=(2 * frames + 1, 1), mode="nearest")
-    gap = hidden | (distance - usual > UNUSUAL_MM)
-    beyond = np.zeros(distance.shape)
+    usual = percentile_filter(distance, USUAL_PERCENT, size=(2 * frames + 1, 1), mode="mirror")
+    unusual = distance - usual > UNUSUAL_MM
+    # Where most of an outline is larger, it is the vessel that is.
+    gap = hidden | (unusual & (unusual.mean(axis=1, keepdims=True) < MOST_UNUSUAL))
+    beyond, within = np.zeros(distance.shape), np.zeros(distance.shape, dtype=bool)
     for harmonics in HARMONICS:
         # What lies farther out than its surroundings has no say in where the wall is.
         beyond = distance - _closed(distance, gap, frames, harmonics)
-        gap = hidden | (beyond > BEYOND_MM)
+        within = beyond < -WITHIN_MM
+        # Nor have a few rays that blood or the wire's edge ends early.
+        within &= (within & ~hidden).mean(axis=1, keepdims=True) < FEW
+        gap = hidden | (beyond > BEYOND_MM) | within
     opened = _mouths(distance, beyond, hidden)
+    hidden = hidden | dilated(within, 1)
     gap = hidden | dilated(opened, MARGIN)
     wall = closed_over(distance, _closed(distance, gap, frames, HARMONICS[-1]), gap)
     farthest = np.where(gap, 0.0, distance).max(axis=1, keepdims=True)
