@@ -27,6 +27,7 @@ Progress = Callable[[str, float], None]
 # Frames that are looked at together, and those that two runs share.
 RUN, SHARED = 240, 16
 SOME = 100
+MOST_BLOOD = 0.85
 BULGE_MM = 1.0
 HIDDEN_SHARE = 1.0 / 3.0
 
@@ -48,7 +49,7 @@ def segment_pullback(
     Raises
     ------
     InputError
-        If images and positions do not belong together, or no frame shows anything.
+        If images and positions do not belong together, or the frames show no vessel.
     """
     tell = progress or _silent
     order = np.argsort(pullback.frame)
@@ -125,6 +126,9 @@ def _outlines(
     if modality == "IVUS":
         some = np.unique(np.linspace(0, count - 1, SOME).astype(int))
         levels = ivus_levels(np.stack([polar.cleaned(i) for i in some]), polar.step_mm)
+        if levels.blood > MOST_BLOOD:
+            msg = "found a lumen as bright as the tissue around it, expected IVUS images that show a vessel"
+            raise InputError(msg)
     rows, outlines, membranes, calcium = [], [], [], []
     for first in range(0, count, RUN):
         last = min(first + RUN, count)

@@ -126,6 +126,12 @@ def test_black_images_are_refused(images):
         segment_pullback(replace(images, pixels=np.zeros_like(images.pixels)), run_of(FRAMES))
 
 
+def test_ivus_images_without_contrast_are_refused(images):
+    white = replace(images, pixels=np.full_like(images.pixels, 255), modality="IVUS")
+    with pytest.raises(InputError, match="found a lumen as bright as the tissue around it"):
+        segment_pullback(white, run_of(FRAMES))
+
+
 def test_positions_of_other_frames_are_refused(images):
     with pytest.raises(
         InputError, match=f"found positions of 9 frames, expected those of all {FRAMES} images"
