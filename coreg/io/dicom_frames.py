@@ -9,13 +9,13 @@ import gdcm
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from coreg.errors import InputError
 from coreg.io.dicom_headers import UNREADABLE, quiet_dicom
+from coreg.io.dicom_syntax import is_decodable, syntax_name
 from coreg.io.files import unusable
 from coreg.io.frame_source import Plane
 
@@ -73,7 +73,7 @@ def decoded_frames(path: Path, file: Path, indices: Sequence[int], first: int = 
                     plane = apply_color_lut(plane, header)
             except (StopIteration, *UNREADABLE):
                 # The cause may quote what the file says.
-                found = f"pixels that cannot be decoded ({_name(syntax)}; cut off or damaged?)"
+                found = f"pixels that cannot be decoded ({syntax_name(syntax)}; cut off or damaged?)"
                 raise _damaged(path, first + i, found) from None
         size = (header.Rows, header.Columns)
         if plane.shape not in {size, (*size, 3)}:
@@ -109,22 +109,12 @@ def _is_luma_chroma(plane: Plane) -> bool:
 
 
 def _check_decodable(path: Path, syntax: UID) -> None:
-    try:
-        available = get_decoder(syntax).is_available
-    except NotImplementedError:
-        # What pydicom raises for a transfer syntax that it does not know.
-        available = False
-    if not available:
-        found = f"pixels in {_name(syntax)}, which cannot be decoded here"
+    if not is_decodable(syntax):
+        found = f"pixels in {syntax_name(syntax)}, which cannot be decoded here"
         expected = (
             "native, JPEG, JPEG-LS, JPEG 2000 or RLE pixels; decompress it with `gdcmconv --raw IN OUT`"
         )
         raise unusable(path, "transfer syntax", found=found, expected=expected)
-
-
-def _name(syntax: UID) -> str:
-    """Name a transfer syntax of the standard; any other UID is not repeated."""
-    return "an unknown transfer syntax" if syntax.name == str(syntax) else syntax.name
 
 
 def _damaged(path: Path, frame: int, found: str) -> InputError:

@@ -17,6 +17,7 @@ from pydicom.uid import UID
 from coreg.errors import InputError
 from coreg.io.dicom_headers import UNREADABLE, Progress, SliceHeader, quiet_dicom
 from coreg.io.dicom_stack import Stack
+from coreg.io.dicom_syntax import is_decodable, syntax_name
 from coreg.io.files import unusable
 
 PADDING_HU = -1024
@@ -133,14 +134,9 @@ def _decoded(
     path: Path, dataset: Dataset, frames: Sequence[int], place: str
 ) -> Iterator[npt.NDArray[np.integer[Any]]]:
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
-    try:
-        decoder = get_decoder(syntax)
-        available = decoder.is_available
-    except NotImplementedError:
-        # What pydicom raises for a transfer syntax that it does not know.
-        available = False
-    if not available:
+    if not is_decodable(syntax):
         raise _undecodable(path, syntax)
+    decoder = get_decoder(syntax)
     gdcm.Trace.WarningOff()
     gdcm.Trace.ErrorOff()
     try:
@@ -149,7 +145,7 @@ def _decoded(
         for array, _ in decoder.iter_array(dataset, indices=list(frames), raw=True, correct_unused_bits=True):
             yield array
     except UNREADABLE:
-        found = f"pixels that cannot be decoded ({_syntax_name(syntax)}; cut off or damaged?)"
+        found = f"pixels that cannot be decoded ({syntax_name(syntax)}; cut off or damaged?)"
         raise _damaged(path, place, found) from None
 
 
@@ -163,18 +159,13 @@ def _damaged(path: Path, place: str, found: str) -> InputError:
 
 
 def _undecodable(path: Path, syntax: UID) -> InputError:
-    found = f"pixels in {_syntax_name(syntax)}, which cannot be decoded here"
+    found = f"pixels in {syntax_name(syntax)}, which cannot be decoded here"
     expected = (
         "native, JPEG, JPEG-LS, JPEG 2000 or RLE pixels; install their decoders with "
         "`pip install python-gdcm pylibjpeg pylibjpeg-openjpeg pylibjpeg-rle`, "
         "or decompress the files with `gdcmconv --raw IN OUT`"
     )
     return unusable(path, "transfer syntax", found=found, expected=expected)
-
-
-def _syntax_name(syntax: UID) -> str:
-    """Name a transfer syntax of the standard; any other UID is not repeated."""
-    return "an unknown transfer syntax" if syntax.name == str(syntax) else syntax.name
 
 
 def _padding_range(dataset: Dataset) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.errors import InputError
-from coreg.io.files import read_text, unusable
+from coreg.io.files import read_text, unusable, write_text
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -49,6 +49,12 @@ class Fields:
         if name not in self._content:
             raise self.bad(name, "this field")
         return self._content[name]
+
+    def check_schema(self, version: int) -> None:
+        """Refuse a file of another version of its schema."""
+        found = self.value("schema_version")
+        if found != version:
+            raise unusable(self._path, "schema_version", found=repr(found), expected=str(version))
 
     def mapping(self, name: str) -> dict[str, Any]:
         """Return a field that is an object."""
@@ -111,6 +117,12 @@ def parsed_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise unusable(path, "", found=type(content).__name__, expected=f"a {path.name} of coreg")
     return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    text = json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False)
+    write_text(path, text + "\n")
 
 
 def plain_json(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.io.contour_formats import write_contours
-from coreg.io.files import read_text, unusable, write_text
+from coreg.io.files import unusable
 from coreg.io.holorama_csv import write_holorama
-from coreg.io.json_fields import USE, Fields, parsed_json, plain_json
+from coreg.io.json_fields import USE, Fields, parsed_json, write_json
 from coreg.io.label_stack import write_label_stack
 from coreg.io.landmark_files import read_pullback_side_branches, write_pullback_side_branches
-from coreg.io.tables import Cell, Table, read_table, write_table
+from coreg.io.tables import Cell, Table, has_rows, read_table, write_table
 from coreg.io.volumes import read_volume, write_volume
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
@@ -130,8 +129,7 @@ def write_pullback_segmentation(
         write_table(folder / GATING, ["frame", "signal", "gated"], _gating_rows(vessel.gating))
     content = _summary(vessel, images, grid, names)
     content |= {"case_id": case_id, "provenance": made}
-    text = json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False)
-    write_text(folder / FILE_NAME, text + "\n")
+    write_json(folder / FILE_NAME, content)
 
 
 def write_pullback_vessel(
@@ -156,9 +154,7 @@ def read_pullback_segmentation(folder: Path) -> PullbackVessel:
     """
     path = folder / FILE_NAME
     fields = Fields(path, "", parsed_json(path))
-    if fields.value("schema_version") != SCHEMA_VERSION:
-        found = repr(fields.value("schema_version"))
-        raise unusable(path, "schema_version", found=found, expected=str(SCHEMA_VERSION))
+    fields.check_schema(SCHEMA_VERSION)
     names = fields.texts("tables")
     if names not in (_TABLES, _TABLES[:3], _TABLES[:4]):
         found = ", ".join(names)
@@ -179,7 +175,7 @@ def read_pullback_segmentation(folder: Path) -> PullbackVessel:
             quality=quality.numbers("quality", required=True),
             reason=tuple(each or "" for each in quality.texts("reason")),
             field_of_view_mm=fields.number("field_of_view_mm"),
-            side_branches=read_pullback_side_branches(branches) if _has_rows(branches) else (),
+            side_branches=read_pullback_side_branches(branches) if has_rows(branches) else (),
             calcium=_read_calcium(folder / CALCIUM),
             gating=_read_gating(folder / GATING, fields, count),
             notes=fields.texts("notes"),
@@ -349,7 +345,7 @@ def _of_all_frames(table: Table, count: int) -> Table:
 
 
 def _read_calcium(path: Path) -> tuple[CalciumArc, ...]:
-    if not _has_rows(path):
+    if not has_rows(path):
         return ()
     table = read_table(path, required=_CALCIUM_COLUMNS)
     first, last = table.whole_numbers("first_frame"), table.whole_numbers("last_frame")
@@ -372,8 +368,3 @@ def _read_gating(path: Path, fields: Fields, count: int) -> Gating | None:
     gated = np.flatnonzero(table.whole_numbers("gated"))
     signal = table.numbers("signal", required=True)
     return Gating(gated, facts.number("beat_frames"), phase, facts.number("probability"), signal)
-
-
-def _has_rows(path: Path) -> bool:
-    """Tell whether a table has more than a header; a vessel may have no side branch."""
-    return read_text(path).strip().count("\n") > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline
-from coreg.io.files import is_folder, unusable, write_text
-from coreg.io.json_fields import USE, Fields, parsed_json, plain_json
+from coreg.io.files import is_folder, unusable
+from coreg.io.json_fields import USE, Fields, parsed_json, write_json
 from coreg.result import Hypothesis, Registration, Verdict
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,10 +58,7 @@ def write_registration(folder: Path, registration: Registration, *, case_id: str
         "settings": registration.settings,
         "provenance": registration.provenance,
     }
-    write_text(
-        folder / FILE_NAME,
-        json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n",
-    )
+    write_json(folder / FILE_NAME, content)
 
 
 def read_registration(folder: Path) -> Registration:
@@ -75,9 +71,7 @@ def read_registration(folder: Path) -> Registration:
     """
     path = folder / FILE_NAME if is_folder(folder) else folder
     content = Fields(path, "", parsed_json(path))
-    version = content.value("schema_version")
-    if version != SCHEMA_VERSION:
-        raise unusable(path, "schema_version", found=repr(version), expected=str(SCHEMA_VERSION))
+    content.check_schema(SCHEMA_VERSION)
     verdict = content.value("verdict")
     if verdict not in _VERDICTS:
         raise unusable(path, "verdict", found=repr(verdict), expected=" or ".join(_VERDICTS))

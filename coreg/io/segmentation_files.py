@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from coreg.calcium import calcium_deposits
 from coreg.ccta_vessel import CctaVessel
 from coreg.centerline import Centerline, VesselTree
 from coreg.io.centerlines import read_centerlines, write_centerline_csv, write_centerline_vtp
-from coreg.io.files import unusable, write_text
-from coreg.io.json_fields import USE, Fields, parsed_json, plain_json
+from coreg.io.files import unusable
+from coreg.io.json_fields import USE, Fields, parsed_json, write_json
 from coreg.io.landmark_files import read_ccta_side_branches, write_ccta_side_branches
 from coreg.io.surfaces import write_surface
-from coreg.io.tables import Cell, Table, read_table, write_table
+from coreg.io.tables import Cell, Table, has_rows, read_table, write_table
 from coreg.io.volumes import write_volume
 from coreg.io.vtk_files import vtk_is_there
 from coreg.surface import Surface
@@ -110,7 +109,7 @@ def write_ccta_segmentation(
         "notes": vessel.notes,
         "provenance": made,
     }
-    _write_json(folder / FILE_NAME, content)
+    write_json(folder / FILE_NAME, content)
 
 
 def read_ccta_segmentation(folder: Path) -> CctaVessel:
@@ -123,12 +122,11 @@ def read_ccta_segmentation(folder: Path) -> CctaVessel:
     """
     path = folder / FILE_NAME
     fields = Fields(path, "", parsed_json(path))
-    if fields.value("schema_version") != SCHEMA_VERSION:
-        found = repr(fields.value("schema_version"))
-        raise unusable(path, "schema_version", found=found, expected=str(SCHEMA_VERSION))
+    fields.check_schema(SCHEMA_VERSION)
     line, quality, reason, wall_quality = _read_centerline(folder / f"{CENTERLINE}.csv")
     lumen, wall, calcium = _read_sections(folder / SECTIONS, len(line.points_mm))
-    branches = read_ccta_side_branches(folder / SIDE_BRANCHES) if _has_rows(folder / SIDE_BRANCHES) else ()
+    table = folder / SIDE_BRANCHES
+    branches = read_ccta_side_branches(table) if table.is_file() and has_rows(table) else ()
     moved = fields.inner("moved_mm")
     try:
         return CctaVessel(
@@ -171,7 +169,7 @@ def write_ccta_tree(folder: Path, tree: VesselTree, *, case_id: str, made: Mappi
     if vtk_is_there():
         write_centerline_vtp(folder / f"{TREE}.vtp", tree.lines)
     content = {"schema_version": SCHEMA_VERSION, "use": USE, "case_id": case_id, "lines": len(tree.lines)}
-    _write_json(folder / FILE_NAME, content | {"provenance": made})
+    write_json(folder / FILE_NAME, content | {"provenance": made})
 
 
 def read_ccta_tree(path: Path) -> VesselTree:
@@ -184,11 +182,6 @@ def read_ccta_tree(path: Path) -> VesselTree:
     """
     table = read_table(path, required=_TREE_COLUMNS)
     return VesselTree(tuple(_lines_by(table, "line").values()))
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(plain_json(content), indent=1, allow_nan=False, ensure_ascii=False)
-    write_text(path, text + "\n")
 
 
 def _line_rows(names: Sequence[str], lines: Sequence[Centerline]) -> Iterator[Sequence[Cell]]:
@@ -225,7 +218,7 @@ def _read_sections(path: Path, count: int) -> list[FloatArray]:
 
 
 def _read_branch_lines(path: Path, names: Sequence[str]) -> tuple[Centerline, ...]:
-    if not _has_rows(path):
+    if not (path.is_file() and has_rows(path)):
         return ()
     lines = _lines_by(read_table(path, required=("id", *_TREE_COLUMNS[1:])), "id")
     if set(lines) != set(names):
@@ -246,8 +239,3 @@ def _lines_by(table: Table, column: str) -> dict[str, Centerline]:
             expected = "at least two distinct points"
             raise unusable(table.path, f"{column} {name}", found=str(error), expected=expected) from error
     return lines
-
-
-def _has_rows(path: Path) -> bool:
-    """Tell whether a table has more than a header; a vessel may have no side branch."""
-    return path.is_file() and path.read_text(encoding="utf-8").strip().count("\n") > 0

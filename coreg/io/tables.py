@@ -176,3 +176,8 @@ def _check_header(
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise unusable(path, f"column {twice[0]}", found="it twice", expected="each column once")
+
+
+def has_rows(path: Path) -> bool:
+    """Tell whether a table has more than a header; a vessel may have no side branch."""
+    return read_text(path).strip().count("\n") > 0
