@@ -47,6 +47,8 @@ class Pullback:
         with a measured position each. ``manual``: at an unknown, unsteady speed.
     quality : mapping of int to float
         Of the lumen by acquisition index, from 0 (no say in the registration) to 1; 1 where absent.
+    marked : mapping of int to str
+        Reason by acquisition index for frames whose contour is not to be trusted.
     notes : tuple of str
         What a person should know of how it was read, in plain words.
     """
@@ -61,6 +63,7 @@ class Pullback:
     field_of_view_mm: float | None = None
     acquisition: Acquisition = "motorized"
     quality: Mapping[int, float] = field(default_factory=dict)
+    marked: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

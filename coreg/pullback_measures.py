@@ -72,7 +72,7 @@ def plaque_burdens(vessel: PullbackVessel) -> FloatArray:
 def gated_frames(vessel: PullbackVessel) -> BoolArray:
     """Frames (N,) that take part: all, or one per beat where a phase of the heart was found."""
     if vessel.gating is None:
-        return np.ones(len(vessel), dtype=bool)
+        return np.isin(np.arange(len(vessel)), vessel.frame)
     return np.isin(np.arange(len(vessel)), vessel.gating.frame)
 
 

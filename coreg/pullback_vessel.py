@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -15,8 +16,24 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-SEEN, BRIDGED, OPEN, BLOOD, BEYOND = range(5)
+SEEN, BRIDGED, OPEN, BLOOD, BEYOND, UNDRAWN = range(6)
+NO_CONTOUR = "no contour in this frame"
+OUTSIDE = "the catheter lies outside this contour"
 _DTYPES: dict[str, type[np.generic]] = {"state": np.uint8, "eem_seen": np.bool_}
+
+
+def stretches_of(reason: Sequence[str]) -> tuple[tuple[int, int, str], ...]:
+    """Runs of frames with one reason against them: the first and the last frame, and the reason.
+
+    >>> stretches_of(["", "blood", "blood", ""])
+    ((1, 2, 'blood'),)
+    """
+    stretches = []
+    for why, run in groupby(range(len(reason)), key=lambda i: reason[i]):
+        frames = list(run)
+        if why:
+            stretches.append((frames[0], frames[-1], why))
+    return tuple(stretches)
 
 
 @dataclass(frozen=True)
@@ -85,8 +102,9 @@ class PullbackVessel:
         looked for (OCT). Read-only.
     state : (N, A) uint8 array
         How the lumen's outline is known: ``SEEN``, ``BRIDGED`` (behind the guide wire, in a shadow or
-        in the blind zone), ``OPEN`` (the mouth of a side branch), ``BLOOD`` (behind residual blood) or
-        ``BEYOND`` (not within the field of view). Read-only.
+        in the blind zone), ``OPEN`` (the mouth of a side branch), ``BLOOD`` (behind residual blood),
+        ``BEYOND`` (not within the field of view) or ``UNDRAWN`` (nobody outlined the frame: its row lies
+        between its neighbours, for pictures only). Read-only.
     eem_seen : (N, A) bool array or None
         Whether the membrane itself is seen. Read-only.
     quality : (N,) array
@@ -103,6 +121,12 @@ class PullbackVessel:
         Where the pullback ran through the heartbeat and a phase was found.
     notes : tuple of str
         What a person should know, in plain words.
+    from_contours : bool
+        Whether somebody else outlined the frames. Then ``wall_mm`` is the lumen as it was drawn, with or
+        without the mouths of side branches.
+    absent : tuple of int
+        Acquisition indices that the pullback has no frame of, such as those between gated frames; their
+        rows are 0 and ``UNDRAWN``.
     """
 
     lumen_mm: FloatArray
@@ -117,6 +141,8 @@ class PullbackVessel:
     calcium: tuple[CalciumArc, ...] = ()
     gating: Gating | None = None
     notes: tuple[str, ...] = ()
+    from_contours: bool = False
+    absent: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         shape = np.shape(self.lumen_mm)
@@ -149,8 +175,25 @@ class PullbackVessel:
             raise ValueError(msg)
 
     def __len__(self) -> int:
-        """Count the frames."""
+        """Count the rows: acquisition indices up to the last frame."""
         return len(self.quality)
+
+    @property
+    def frame(self) -> IntArray:
+        """Acquisition indices of the frames that there are, rising."""
+        return np.setdiff1d(np.arange(len(self)), np.array(self.absent, dtype=np.int64))
+
+    @property
+    def outlined(self) -> BoolArray:
+        """Which rows, shape (N,), have a lumen of their own."""
+        return np.array((self.state != UNDRAWN).any(axis=1))
+
+    @property
+    def membraned(self) -> BoolArray:
+        """Which rows, shape (N,), have a membrane: a found one is estimated where it is not seen."""
+        if self.eem_seen is None or not self.from_contours:
+            return np.full(len(self), self.eem_seen is not None)
+        return np.array(self.eem_seen.any(axis=1))
 
     @property
     def angles_rad(self) -> FloatArray:
@@ -164,14 +207,14 @@ class PullbackVessel:
         return np.array([bool(each) for each in self.reason])
 
     @property
+    def marked_share(self) -> float:
+        """Share of the frames that are marked."""
+        return float(self.marked[self.frame].mean())
+
+    @property
     def marked_stretches(self) -> tuple[tuple[int, int, str], ...]:
         """Runs of frames with one reason: the first and the last frame, and the reason."""
-        stretches = []
-        for reason, run in groupby(range(len(self)), key=lambda i: self.reason[i]):
-            frames = list(run)
-            if reason:
-                stretches.append((frames[0], frames[-1], reason))
-        return tuple(stretches)
+        return stretches_of(self.reason)
 
     def outline_mm(self, distance_mm: FloatArray) -> FloatArray:
         """Points (N, A, 2) of a table of distances such as ``lumen_mm``, mm from the catheter."""

@@ -17,7 +17,7 @@ _SHALLOWEST_MM = 0.05
 
 
 def vessel_contours(vessel: PullbackVessel) -> dict[str, Contours]:
-    """Outline lumen, membrane and the mouths of side branches in all frames.
+    """Outline lumen, membrane and the mouths of side branches in all frames that have an outline.
 
     Returns
     -------
@@ -25,15 +25,21 @@ def vessel_contours(vessel: PullbackVessel) -> dict[str, Contours]:
         ``lumen``, ``eem`` where it was looked for, and ``branch``: in mm from the catheter by acquisition
         index; of several mouths in a frame the largest.
     """
-    contours = {"lumen": dict(enumerate(vessel.outline_mm(vessel.lumen_mm)))}
+    contours = {"lumen": _outlines(vessel, vessel.lumen_mm, vessel.outlined)}
     if vessel.eem_mm is not None:
-        contours["eem"] = dict(enumerate(vessel.outline_mm(vessel.eem_mm)))
+        contours["eem"] = _outlines(vessel, vessel.eem_mm, vessel.membraned)
     branches = {}
     for frame in range(len(vessel)):
         mouths = mouth_outlines(vessel, frame)
         if mouths:
             branches[frame] = max(mouths, key=area_mm2)
     return contours | {"branch": branches}
+
+
+def _outlines(vessel: PullbackVessel, distance_mm: FloatArray, outlined: npt.NDArray[np.bool_]) -> Contours:
+    """Outlines of a table (N, A) by acquisition index, of the rows (N,) that have one."""
+    rows = np.flatnonzero(outlined)
+    return dict(zip(rows.tolist(), vessel.outline_mm(distance_mm[rows]), strict=True))
 
 
 def mouth_outlines(vessel: PullbackVessel, frame: int) -> list[FloatArray]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coreg.catheter_path import VirtualCatheterPath
     from coreg.ccta_vessel import CctaVessel
     from coreg.io.segmentation_files import VesselShapes
+    from coreg.pullback import Pullback
     from coreg.pullback_vessel import PullbackVessel
     from coreg.report import Part
     from coreg.result import Registration
@@ -151,13 +152,17 @@ def register_case(
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
             registration = _registered(case, wanted, progress=rest)
-        registration = _completed(registration, made, found)
+        registration = _completed(registration, made, found, case.pullback)
         progress("writing the report", 0.9)
         outcome = _written(folder, case, registration, truth, found)
     progress("done", 1.0)
     # What is segmented has its notes.
-    notes = () if found.pullback is not None else idle_phase_notes(given.pullback_case, wanted.phase)
+    notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
     return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start, notes=notes)
+
+
+def _contour_notes(case: PullbackCase, phase: Phase) -> tuple[str, ...]:
+    return (*case.pullback.notes, *idle_phase_notes(case, phase))
 
 
 def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:
@@ -217,9 +222,11 @@ def _registered(case: Case, wanted: Wanted, *, progress: Progress) -> Registrati
     )
 
 
-def _completed(registration: Registration, made: Mapping[str, Any], found: Found) -> Registration:
+def _completed(
+    registration: Registration, made: Mapping[str, Any], found: Found, pullback: Pullback
+) -> Registration:
     """Add how it was made, and the doubts that come with automatic segmentations."""
-    from coreg.registration import doubted, doubted_frames
+    from coreg.registration import doubted, doubted_contours, doubted_frames
 
     provenance = {
         **made,
@@ -234,8 +241,8 @@ def _completed(registration: Registration, made: Mapping[str, Any], found: Found
     if found.ccta is not None:
         registration = doubted(registration, found.ccta.vessel)
     if found.pullback is not None:
-        registration = doubted_frames(registration, found.pullback.vessel)
-    return registration
+        return doubted_frames(registration, found.pullback.vessel)
+    return doubted_contours(registration, pullback)
 
 
 def _origin(found: SegmentedCcta | SegmentedPullback | None) -> str:
@@ -327,8 +334,8 @@ def _segmented_rows(found: Found) -> list[tuple[str, str]]:
         rows.append(("CCTA lumen", f"segmented over {length_mm(vessel):.1f} mm, {marked}"))
     if found.pullback is not None:
         seen = found.pullback.vessel
-        marked = f"{seen.marked.mean():.0%} of them marked"
-        rows.append(("pullback lumen", f"segmented in {len(seen)} frames, {marked}"))
+        marked = f"{seen.marked_share:.0%} of them marked"
+        rows.append(("pullback lumen", f"segmented in {len(seen.frame)} frames, {marked}"))
         if seen.gating is not None:
             rows.append(("heartbeat", gating_text(found.pullback.case, seen.gating)))
         rows += [("note", note) for note in seen.notes]

@@ -216,12 +216,16 @@ def _segmented_pullback(folder: Path) -> Described:
     from dataclasses import asdict
 
     from coreg.cli.describe import Described
+    from coreg.cli.pullback_segmenting import frames_text
     from coreg.io.pullback_segmentation_files import read_pullback_segmentation
     from coreg.pullback_measures import measures_of
 
     vessel = read_pullback_segmentation(folder)
     measured, gating = measures_of(vessel), vessel.gating
-    facts = {"frames": str(len(vessel))}
+    facts = {
+        "made from": "contours that were given" if vessel.from_contours else "images",
+        "frames": frames_text(vessel),
+    }
     if measured.lumen_area_mm2 is not None:
         facts |= {
             "mean lumen": f"{measured.lumen_area_mm2:.2f} mm2",
@@ -229,13 +233,17 @@ def _segmented_pullback(folder: Path) -> Described:
         }
     facts |= {
         "side branches": str(len(vessel.side_branches)),
-        "marked": f"{vessel.marked.mean():.0%} of the frames",
+        "marked": f"{vessel.marked_share:.0%} of the frames",
     }
     if gating is not None:
         facts["heartbeat"] = f"{gating.beat_frames:.1f} frames a beat, {len(gating.frame)} in {gating.phase}"
     numbers = asdict(measured)
     numbers["frames_measured"] = numbers.pop("frames")
-    numbers |= {"frames": len(vessel), "marked_share": float(vessel.marked.mean())}
+    numbers |= {
+        "frames": len(vessel.frame),
+        "marked_share": vessel.marked_share,
+        "from_contours": vessel.from_contours,
+    }
     return Described("a segmented pullback (for research use only)", "", facts, numbers)
 
 

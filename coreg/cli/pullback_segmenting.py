@@ -87,7 +87,7 @@ def segmented_pullback(
     Returns
     -------
     case : PullbackCase
-        The same with a position for every frame.
+        The same with a position for every frame that there is.
     vessel : PullbackVessel
         With one frame per beat where the pullback ran through the heartbeat and one was found.
 
@@ -105,8 +105,9 @@ def segmented_pullback(
 
     if case.pullback.lumen:
         progress("pullback: contours", 0.0)
-        count = int(case.pullback.frame.max()) + 1 if case.images is None else len(case.images)
-        case = dataclasses.replace(case, pullback=with_all_frames(case.pullback, count))
+        if case.images is not None:
+            pullback = with_all_frames(case.pullback, len(case.images))
+            case = dataclasses.replace(case, pullback=pullback)
         vessel = vessel_from_contours(case.pullback, side_branches=case.side_branches)
     else:
         vessel = segment_pullback(case.known_images, case.pullback, progress=part_of(progress, 0.0, 0.75))
@@ -164,7 +165,7 @@ def measure_rows(case: PullbackCase, vessel: PullbackVessel) -> list[tuple[str, 
     from coreg.pullback_measures import measures_of
 
     found = measures_of(vessel)
-    rows = [("frames", f"{len(vessel)} over {case.pullback.length_mm:.1f} mm")]
+    rows = [("frames", f"{frames_text(vessel)} over {case.pullback.length_mm:.1f} mm")]
     if found.lumen_area_mm2 is not None:
         rows += [
             ("mean lumen", f"{found.lumen_area_mm2:.2f} mm2, diameter {found.lumen_diameter_mm:.2f} mm"),
@@ -187,7 +188,17 @@ def measure_rows(case: PullbackCase, vessel: PullbackVessel) -> list[tuple[str, 
         rows.append(("calcium", f"{len(vessel.calcium)} arcs"))
     if vessel.gating is not None:
         rows.append(("heartbeat", gating_text(case, vessel.gating)))
-    return [*rows, ("marked", f"{vessel.marked.mean():.0%} of the frames")]
+    return [*rows, ("marked", f"{vessel.marked_share:.0%} of the frames")]
+
+
+def frames_text(vessel: PullbackVessel) -> str:
+    """Count the frames, and name the first and the last where there are gaps between them."""
+    frame = vessel.frame
+    return (
+        f"{len(frame)} (of {frame[0]} to {frame[-1]})"
+        if frame[-1] - frame[0] >= len(frame)
+        else str(len(frame))
+    )
 
 
 def gating_text(case: PullbackCase, gating: Gating) -> str:
@@ -238,13 +249,13 @@ def pullback_numbers(case: PullbackCase, vessel: PullbackVessel) -> dict[str, An
     gating = vessel.gating
     measured = dataclasses.asdict(measures_of(vessel))
     return {
-        "frames": len(vessel),
+        "frames": len(vessel.frame),
         "length_mm": case.pullback.length_mm,
         "frames_measured": measured.pop("frames"),
         **measured,
         "side_branches": len(vessel.side_branches),
         "calcium": len(vessel.calcium),
-        "marked_share": float(vessel.marked.mean()),
+        "marked_share": vessel.marked_share,
         "marked": [
             {"first_frame": first, "last_frame": last, "reason": reason}
             for first, last, reason in vessel.marked_stretches

@@ -23,6 +23,7 @@ from coreg.io.case_model import (
 )
 from coreg.io.centerlines import read_centerlines
 from coreg.io.files import naming, unusable
+from coreg.io.frame_marks import marks_file
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
 from coreg.io.pullback_files import open_pullback_image, position_source, read_pullback
 from coreg.io.pullback_image_files import read_pullback_images
@@ -72,7 +73,8 @@ def _silent(_stage: str, _fraction: float) -> None:
 def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
 
-    An image is read only where there is no lumen.
+    An image is read only where there is no lumen; of a pullback's image beside a lumen the frames are
+    counted, and their positions are taken where the case does not give them.
 
     Raises
     ------
@@ -177,6 +179,9 @@ def _paths(case: CaseFile, used: Iterable[tuple[str, str]]) -> tuple[Path, ...]:
     for _, name in used:
         path = case.resolved(name)
         paths += data_files(path) if is_volume_file(path) and path.is_file() else [path]
+    marks = None if case.pullback.lumen is None else marks_file(case.resolved(case.pullback.lumen))
+    if marks is not None and case.resolved(str(case.pullback.lumen)) in paths:
+        paths.append(marks)
     return tuple(dict.fromkeys(paths))
 
 
@@ -238,9 +243,10 @@ def _read_ccta(
 def _read_pullback(
     case: CaseFile, *, with_image: bool, progress: Progress
 ) -> tuple[Pullback, PullbackImages | None]:
-    if not with_image:
-        return read_pullback(case), None
-    source = open_pullback_image(case)
+    # Of images beside contours the frames and their positions are wanted, not the pixels.
+    source = None if case.pullback.image is None else open_pullback_image(case)
+    if not with_image or source is None:
+        return read_pullback(case, source), None
     # Positions before pixels, which take their time.
     pullback = read_pullback(case, source)
     images = read_pullback_images(case, source, progress)
@@ -354,8 +360,8 @@ def _read_landmarks(case: CaseFile, pullback: Pullback) -> tuple[Landmark, ...]:
     with naming("landmarks.file"):
         landmarks = read_landmarks(path)
     last = int(pullback.frame.max())
-    # A label stack tells how many images there are; contours need not reach the last one.
-    whole = case.pullback.lumen is None or is_volume_file(Path(case.pullback.lumen))
+    # Images and a label stack tell how many frames there are; contours need not reach the last one.
+    whole = case.pullback.image is not None or is_volume_file(Path(str(case.pullback.lumen)))
     for each in landmarks:
         if whole and each.frame is not None and each.frame > last:
             expected = f"a frame of the pullback, 0 to {last}"

@@ -199,12 +199,11 @@ def write_case_file(path: Path, content: dict[str, Any]) -> None:
 
 
 def used_files(case: CaseFile) -> Iterator[tuple[str, str]]:
-    """Key and file name of each file that the registration reads: images only if there is no lumen."""
+    """Key and file name of each file that the registration reads: the CCTA only if there is no lumen."""
     first = "image" if case.ccta.lumen is None else "lumen"
-    moving = "image" if case.pullback.lumen is None else "lumen"
     for section, keys in (
         ("ccta", (first, "centerline", "side_branches")),
-        ("pullback", (moving, "eem", "positions", "side_branches")),
+        ("pullback", ("image", "lumen", "eem", "positions", "side_branches")),
     ):
         for key in keys:
             name = getattr(getattr(case, section), key)

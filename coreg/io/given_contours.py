@@ -14,7 +14,7 @@ from coreg.io.contour_file import ContourFile, Contours, DrawnImages
 from coreg.io.contour_formats import contours_about_catheter, pixels_about_catheter, read_contours
 from coreg.io.files import naming
 from coreg.io.frame_source import FrameSource
-from coreg.io.pullback_image_files import ImageScale, image_scale, open_frames
+from coreg.io.pullback_image_files import ImageScale, has_pixel_size, image_scale, open_frames
 from coreg.io.volumes import is_volume_file
 
 FloatArray = npt.NDArray[np.float64]
@@ -202,7 +202,9 @@ def drawn_scale(
     if case.pullback.catheter_mm is not None:
         expected = f"catheter_px (column, row), as {path.name} counts in pixels"
         raise case.bad(key="pullback.catheter_mm", found=list(case.pullback.catheter_mm), expected=expected)
-    scale = None if source is None else image_scale(case, source)
+    whole = images.pixel_spacing_mm is not None and images.size_px is not None
+    helpful = source is not None and (has_pixel_size(case, source) or not whole)
+    scale = image_scale(case, source) if source is not None and helpful else None
     spacing = _pixel_spacing(case, path, images, scale)
     catheter = _catheter_px(case, path, images, scale)
     most_mm = None

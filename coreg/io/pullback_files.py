@@ -15,12 +15,14 @@ from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM, CaseFile
 from coreg.io.contour_file import Contours
 from coreg.io.contour_formats import label_stack_contours
 from coreg.io.files import naming
+from coreg.io.frame_marks import marks_beside
 from coreg.io.frame_source import FrameSource
 from coreg.io.given_contours import GivenContours, read_eem_contours, read_given_contours
 from coreg.io.landmark_files import read_positions
 from coreg.io.pullback_image_files import (
     FROM_CASE,
     LONGEST_PULLBACK_MM,
+    has_pixel_size,
     image_modality,
     image_positions_mm,
     image_scale,
@@ -140,8 +142,7 @@ def _outlined_pullback(case: CaseFile, path: Path, source: FrameSource | None) -
         if source is not None:
             drawn = np.array(sorted({*given.lumen, *given.eem}), dtype=np.int64)
             _check_frames(case, drawn, source)
-            reach_mm = image_scale(case, source).most_mm
-            given = replace(given, frames=np.arange(source.count), reach_mm=reach_mm)
+            given = replace(given, frames=np.arange(source.count), reach_mm=_reach_mm(case, source))
     frames, positions = _positions(case, given.frames, given.lumen, stack, source, given.frame_spacing_mm)
     if len(frames) < _FEWEST_FRAMES:
         found = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
@@ -149,6 +150,8 @@ def _outlined_pullback(case: CaseFile, path: Path, source: FrameSource | None) -
         raise case.bad(key="pullback.lumen", found=found, expected=expected)
     _check_reach(case, {"lumen": given.lumen, "eem": given.eem})
     _check_lumen(case, path, given.lumen)
+    with naming("pullback.lumen"):
+        marks = marks_beside(path, given.lumen)
     at_rest = {} if source is None else source.facts.at_rest
     excluded = _excluded(case, frames, given.lumen, {**at_rest, **given.unfit})
     return Pullback(
@@ -161,8 +164,15 @@ def _outlined_pullback(case: CaseFile, path: Path, source: FrameSource | None) -
         modality=section.modality if source is None else section.modality or source.facts.modality,
         field_of_view_mm=given.reach_mm,
         acquisition=_acquisition(case, source),
-        notes=given.notes,
+        quality=marks.quality,
+        marked=marks.marked,
+        notes=(*given.notes, *marks.notes),
     )
+
+
+def _reach_mm(case: CaseFile, source: FrameSource) -> float | None:
+    """Distance from the catheter to the edge of images whose pixels have a known size."""
+    return image_scale(case, source).most_mm if has_pixel_size(case, source) else None
 
 
 def _outlined_stack(case: CaseFile, stack: Volume, source: FrameSource | None) -> GivenContours:
@@ -257,7 +267,8 @@ def _positions(
     if case.pullback.positions is not None:
         frames, positions = _read_positions(case, frames, lumen)
         return frames, positions - positions.min(initial=np.inf)
-    if source is not None and case.pullback.frame_spacing_mm is None:
+    told = source is not None and (source.facts.withdrawn_mm is not None or told_mm is None)
+    if source is not None and told and case.pullback.frame_spacing_mm is None:
         return frames, image_positions_mm(case, source)[frames]
     spacing = _frame_spacing(case, stack, told_mm)
     if not len(frames):

@@ -149,6 +149,11 @@ def image_modality(case: CaseFile, source: FrameSource) -> tuple[Modality, str]:
     return modality, _source(case.pullback.modality, source, "modality")
 
 
+def has_pixel_size(case: CaseFile, source: FrameSource) -> bool:
+    """Tell whether the case or the images' file says how large a pixel is."""
+    return case.pullback.pixel_spacing_mm is not None or source.facts.pixel_spacing_mm is not None
+
+
 def image_scale(case: CaseFile, source: FrameSource) -> ImageScale:
     """Tell pixel size and catheter from the case, else the file.
 

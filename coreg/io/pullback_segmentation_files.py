@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from coreg.io.contour_formats import write_contours
 from coreg.io.files import unusable
+from coreg.io.frame_marks import CONTOURS, LUMEN, QUALITY, QUALITY_COLUMNS
 from coreg.io.holorama_csv import write_holorama
 from coreg.io.json_fields import USE, Fields, parsed_json, write_json
 from coreg.io.label_stack import write_label_stack
@@ -28,13 +29,13 @@ from coreg.vessel_contours import vessel_contours
 from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 FILE_NAME = "pullback_segmentation.json"
 SCHEMA_VERSION = 1
-LUMEN, EEM = "pullback_lumen.nii.gz", "pullback_eem.nii.gz"
-SECTIONS, CONTOURS = "pullback_sections.nii.gz", "contours.csv"
+EEM, SECTIONS = "pullback_eem.nii.gz", "pullback_sections.nii.gz"
 SIDE_BRANCHES, CALCIUM = "pullback_side_branches.csv", "pullback_calcium.csv"
-QUALITY, GATING, MEASURES = "frame_quality.csv", "gating.csv", "pullback_frames.csv"
+GATING, MEASURES = "gating.csv", "pullback_frames.csv"
 HOLORAMA = {"lumen": "holorama_lumen.csv", "eem": "holorama_eem.csv"}
 # Pixels of labels where there is no image.
 _PIXEL_MM = 0.05
@@ -115,9 +116,11 @@ def write_pullback_segmentation(
         If the pullback or the images have other frames than the vessel.
     """
     count = len(vessel)
-    if sorted(pullback.frame.tolist()) != list(range(count)) or (images is not None and len(images) != count):
+    other = not np.array_equal(np.sort(pullback.frame), vessel.frame)
+    if other or (images is not None and len(images) != count):
         found = f"{len(pullback)} in the pullback, {'no' if images is None else len(images)} images"
-        msg = f"a vessel of {count} frames needs frames 0 to {count - 1}, got {found}"
+        needed = f"frames {vessel.frame[0]} to {vessel.frame[-1]}"
+        msg = f"a vessel of {len(vessel.frame)} frames needs {needed}, got {found}"
         raise ValueError(msg)
     write_pullback_vessel(folder, vessel, pullback, images)
     write_table(folder / MEASURES, _MEASURE_COLUMNS, _measure_rows(vessel, pullback))
@@ -140,8 +143,8 @@ def write_pullback_vessel(
     write_volume(folder / SECTIONS, _sections(vessel, _table_names(vessel)))
     write_pullback_side_branches(folder / SIDE_BRANCHES, vessel.side_branches)
     write_table(folder / CALCIUM, _CALCIUM_COLUMNS, _calcium_rows(vessel.calcium))
-    quality = zip(range(len(vessel)), vessel.quality.tolist(), vessel.reason, strict=True)
-    write_table(folder / QUALITY, ["frame", "quality", "reason"], quality)
+    quality = ([i, float(vessel.quality[i]), vessel.reason[i]] for i in vessel.frame.tolist())
+    write_table(folder / QUALITY, QUALITY_COLUMNS, quality)
 
 
 def read_pullback_segmentation(folder: Path) -> PullbackVessel:
@@ -163,7 +166,12 @@ def read_pullback_segmentation(folder: Path) -> PullbackVessel:
         )
     tables = _read_sections(folder / SECTIONS, names)
     count = len(tables["lumen_mm"])
-    quality = _of_all_frames(read_table(folder / QUALITY, required=("frame", "quality", "reason")), count)
+    frames = fields.number("frames")
+    marks = _of_all_frames(read_table(folder / QUALITY, required=QUALITY_COLUMNS), count, frames)
+    frame = marks.whole_numbers("frame")
+    quality, reason = np.zeros(count), np.full(count, "", dtype=object)
+    quality[frame] = marks.numbers("quality", required=True)
+    reason[frame] = [each or "" for each in marks.texts("reason")]
     branches = folder / SIDE_BRANCHES
     try:
         return PullbackVessel(
@@ -172,13 +180,15 @@ def read_pullback_segmentation(folder: Path) -> PullbackVessel:
             eem_mm=tables.get("eem_mm"),
             state=tables["state"].astype(np.uint8),
             eem_seen=tables["eem_seen"].astype(bool) if "eem_seen" in tables else None,
-            quality=quality.numbers("quality", required=True),
-            reason=tuple(each or "" for each in quality.texts("reason")),
+            quality=quality,
+            reason=tuple(reason.tolist()),
             field_of_view_mm=fields.number("field_of_view_mm"),
             side_branches=read_pullback_side_branches(branches) if has_rows(branches) else (),
             calcium=_read_calcium(folder / CALCIUM),
             gating=_read_gating(folder / GATING, fields, count),
             notes=fields.texts("notes"),
+            from_contours=fields.value("from_contours") is True,
+            absent=tuple(np.setdiff1d(np.arange(count), frame).tolist()),
         )
     except ValueError as error:
         raise unusable(folder, "", found=str(error), expected=_PARTS) from error
@@ -193,8 +203,16 @@ def _grid_of(vessel: PullbackVessel, images: PullbackImages | None) -> _Grid:
 
 
 def _spacing_mm(pullback: Pullback) -> float:
-    """Median distance between frames; where most of them share a place, the mean; of one frame 1 mm."""
-    return pullback.frame_spacing_mm or pullback.length_mm / max(len(pullback) - 1, 1) or 1.0
+    """Median distance between frames; where most of them share a place, the mean; of one frame 1 mm.
+
+    Of frames that are apart in time, what lies between them counts as frames too.
+    """
+    order = np.argsort(pullback.frame)
+    steps = np.diff(pullback.frame[order])
+    if (steps == 1).all():
+        return pullback.frame_spacing_mm or pullback.length_mm / max(len(pullback) - 1, 1) or 1.0
+    per_frame = np.abs(np.diff(pullback.position_mm[order])) / steps
+    return float(np.median(per_frame)) or pullback.length_mm / float(steps.sum()) or 1.0
 
 
 def _write_labels(folder: Path, vessel: PullbackVessel, grid: _Grid, spacing_mm: float) -> None:
@@ -205,15 +223,22 @@ def _write_labels(folder: Path, vessel: PullbackVessel, grid: _Grid, spacing_mm:
         rays=vessel.lumen_mm.shape[1],
     )
     spacing = (spacing_mm, float(grid.pixel_mm[1]), float(grid.pixel_mm[0]))
-    for name, table in ((LUMEN, vessel.lumen_mm), (EEM, vessel.eem_mm)):
+    for name, table, outlined in (
+        (LUMEN, vessel.lumen_mm, vessel.outlined),
+        (EEM, vessel.eem_mm, vessel.membraned),
+    ):
         if table is not None:
-            shape = (len(vessel), *grid.shape)
-            write_label_stack(folder / name, _labels(raster, table), shape=shape, spacing_mm=spacing)
+            shape, labels = (len(vessel), *grid.shape), _labels(raster, table, outlined)
+            write_label_stack(folder / name, labels, shape=shape, spacing_mm=spacing)
 
 
-def _labels(raster: RadialRaster, distance_mm: FloatArray) -> Iterator[npt.NDArray[np.uint8]]:
-    for each in distance_mm:
-        yield raster.inside(each)
+def _labels(
+    raster: RadialRaster, distance_mm: FloatArray, outlined: BoolArray
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Labels of all frames; empty where there is no outline."""
+    for each, drawn in zip(distance_mm, outlined, strict=True):
+        inside = raster.inside(each)
+        yield inside if drawn else np.zeros_like(inside)
 
 
 def _rounded(contours: Mapping[str, Mapping[int, FloatArray]]) -> dict[str, dict[int, FloatArray]]:
@@ -231,7 +256,8 @@ def _write_holorama(
     contours: Mapping[str, Mapping[int, FloatArray]],
 ) -> None:
     """Write what other tools take: the gated frames, else all that are to be trusted."""
-    frames = np.flatnonzero(~vessel.marked) if vessel.gating is None else vessel.gating.frame
+    trusted = vessel.frame[~vessel.marked[vessel.frame]]
+    frames = trusted if vessel.gating is None else vessel.gating.frame
     if not len(frames):
         return
     position = dict(zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True))
@@ -239,7 +265,7 @@ def _write_holorama(
     z_mm = {int(frame): round(position[int(frame)] - first, 9) for frame in frames}
     for kind, name in HOLORAMA.items():
         if kind in contours:
-            chosen = {frame: contours[kind][frame] for frame in z_mm}
+            chosen = {frame: contours[kind][frame] for frame in z_mm if frame in contours[kind]}
             write_holorama(folder / name, chosen, catheter_mm=grid.catheter_mm, z_mm=z_mm)
 
 
@@ -264,12 +290,13 @@ def _degrees(angle_rad: float) -> float:
 
 
 def _measure_rows(vessel: PullbackVessel, pullback: Pullback) -> Iterator[Sequence[Cell]]:
-    """Rows of what is measured in each frame; mouths of side branches are closed."""
-    position_mm = pullback.position_mm[np.argsort(pullback.frame)]
-    area, burden = areas_mm2(vessel.wall_mm), plaque_burdens(vessel)
+    """Rows of what is measured in each frame; mouths of side branches are closed where they are known."""
+    position_mm = dict(zip(pullback.frame.tolist(), pullback.position_mm.tolist(), strict=True))
+    area = np.where(vessel.outlined, areas_mm2(vessel.wall_mm), np.nan)
+    burden = np.where(vessel.outlined, plaque_burdens(vessel), np.nan)
     eem = np.full(len(vessel), np.nan) if vessel.eem_mm is None else areas_mm2(vessel.eem_mm)
     eem = np.where(np.isfinite(burden), eem, np.nan)
-    for i in range(len(vessel)):
+    for i in vessel.frame.tolist():
         here = [each.id for each in vessel.side_branches if _shows(each, i)]
         numbers = (position_mm[i], area[i], 2.0 * np.sqrt(area[i] / np.pi), eem[i], burden[i])
         yield [
@@ -301,8 +328,9 @@ def _summary(
     return {
         "schema_version": SCHEMA_VERSION,
         "use": USE,
-        "frames": len(vessel),
-        "marked_share": float(vessel.marked.mean()),
+        "frames": len(vessel.frame),
+        "from_contours": vessel.from_contours,
+        "marked_share": vessel.marked_share,
         "field_of_view_mm": vessel.field_of_view_mm,
         "pixel_spacing_mm": grid.pixel_mm,
         "catheter_px": grid.catheter_px,
@@ -333,14 +361,14 @@ def _read_sections(path: Path, names: Sequence[str]) -> dict[str, FloatArray]:
     return {name: table.round(_DIGITS) for name, table in zip(names, values, strict=True)}
 
 
-def _of_all_frames(table: Table, count: int) -> Table:
-    """Return the table if it has a row for each frame, in order."""
+def _of_all_frames(table: Table, count: int, wanted: float) -> Table:
+    """Return the table if it has a row for each frame, in order; some of all rows may have no frame."""
     frames = table.whole_numbers("frame")
-    if frames.tolist() != list(range(count)):
+    rising = (np.diff(frames) > 0).all() and frames[-1] == count - 1
+    if len(frames) != wanted or not rising:
         found = f"{len(frames)} rows from frame {frames.min()} to {frames.max()}"
-        raise unusable(
-            table.path, "frame", found=found, expected=f"frames 0 to {count - 1}, as in {SECTIONS}"
-        )
+        some = f"frames 0 to {count - 1}" if wanted == count else f"{wanted:g} of frames 0 to {count - 1}"
+        raise unusable(table.path, "frame", found=found, expected=f"{some}, as in {SECTIONS}")
     return table
 
 
@@ -364,7 +392,7 @@ def _read_gating(path: Path, fields: Fields, count: int) -> Gating | None:
     if phase is None:
         found = repr(facts.value("phase"))
         raise unusable(path.parent / FILE_NAME, "gating.phase", found=found, expected=" or ".join(_PHASES))
-    table = _of_all_frames(read_table(path, required=("frame", "signal", "gated")), count)
+    table = _of_all_frames(read_table(path, required=("frame", "signal", "gated")), count, count)
     gated = np.flatnonzero(table.whole_numbers("gated"))
     signal = table.numbers("signal", required=True)
     return Gating(gated, facts.number("beat_frames"), phase, facts.number("probability"), signal)

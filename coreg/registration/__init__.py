@@ -2,10 +2,11 @@
 
 from coreg.registration.register import register, torch_device
 from coreg.registration.scene import vessel_centerline
-from coreg.registration.segmented import doubted, doubted_frames, phase_note
+from coreg.registration.segmented import doubted, doubted_contours, doubted_frames, phase_note
 
 __all__ = [
     "doubted",
+    "doubted_contours",
     "doubted_frames",
     "phase_note",
     "register",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.ccta_vessel import CctaVessel
+from coreg.pullback import Pullback
 from coreg.pullback_measures import gated_frames
-from coreg.pullback_vessel import Gating, PullbackVessel
+from coreg.pullback_vessel import Gating, PullbackVessel, stretches_of
 from coreg.result import Registration
 
 BoolArray = npt.NDArray[np.bool_]
@@ -67,23 +69,44 @@ def doubted_frames(registration: Registration, vessel: PullbackVessel) -> Regist
         Where they are more than a tenth of the placed frames that were to take part, a verdict of good
         becomes one of review, with a reason that names frames.
     """
+    marked = {i: why for i, why in enumerate(vessel.reason) if why}
+    taking_part = gated_frames(vessel)[registration.path.frame]
+    origin = "The pullback was segmented automatically, and"
+    return _with_marks(registration, marked, taking_part, origin)
+
+
+def doubted_contours(registration: Registration, pullback: Pullback) -> Registration:
+    """Likewise where the contours came with marks of an earlier segmentation.
+
+    Parameters
+    ----------
+    registration : Registration
+        Of ``pullback``.
+    pullback : Pullback
+        Of its frames those with a contour take part.
+    """
+    taking_part = np.isin(registration.path.frame, list(pullback.lumen))
+    return _with_marks(registration, pullback.marked, taking_part, "The pullback's contours came with marks:")
+
+
+def _with_marks(
+    registration: Registration, marked: Mapping[int, str], taking_part: BoolArray, origin: str
+) -> Registration:
+    """Take marked frames for not reliable; ask for review where they are many of those that take part."""
     path = registration.path
-    marked = vessel.marked[path.frame] & path.posed
+    doubtful = np.isin(path.frame, list(marked)) & path.posed
     reason = tuple(
-        _of_frame(vessel.reason[frame], before) if doubtful else before
-        for frame, doubtful, before in zip(path.frame.tolist(), marked, path.reason, strict=True)
+        _of_frame(marked[frame], before) if doubt else before
+        for frame, doubt, before in zip(path.frame.tolist(), doubtful, path.reason, strict=True)
     )
-    path = replace(path, reliable=path.reliable & ~marked, reason=reason)
+    path = replace(path, reliable=path.reliable & ~doubtful, reason=reason)
     registration = replace(registration, path=path)
-    taking_part = path.posed & gated_frames(vessel)[path.frame]
-    share = (marked & taking_part).sum() / max(1, taking_part.sum())
+    taking_part = path.posed & taking_part
+    share = (doubtful & taking_part).sum() / max(1, taking_part.sum())
     if share <= MOST_MARKED:
         return registration
-    named = _named_frames(vessel, path.frame[marked & taking_part])
-    text = (
-        f"The pullback was segmented automatically, and {share:.0%} of its placed frames are not to be "
-        f"trusted ({named}); look at them"
-    )
+    named = _named_frames(marked, path.frame[doubtful & taking_part])
+    text = f"{origin} {share:.0%} of its placed frames are not to be trusted ({named}); look at them"
     return _for_review(registration, text)
 
 
@@ -130,10 +153,11 @@ def _of_frame(doubt: str, before: str) -> str:
     return before if before and not before.startswith("no contour") else f"lumen not to be trusted: {doubt}"
 
 
-def _named_frames(vessel: PullbackVessel, frames: npt.NDArray[np.int64]) -> str:
+def _named_frames(marked: Mapping[int, str], frames: npt.NDArray[np.int64]) -> str:
     """Name the longest stretches of marked frames, of those given."""
     wanted = set(frames.tolist())
-    inside = [each for each in vessel.marked_stretches if wanted & set(range(each[0], each[1] + 1))]
+    stretches = stretches_of([marked.get(i, "") for i in range(max(marked) + 1)])
+    inside = [each for each in stretches if wanted & set(range(each[0], each[1] + 1))]
     longest = sorted(inside, key=lambda each: each[0] - each[1])[:MOST_NAMED]
     texts = [
         f"frames {first} to {last}: {reason}" if last > first else f"frame {first}: {reason}"

@@ -70,7 +70,8 @@ def _draw(axes: Axes, run: SegmentedRun, pick: FramePick, reach: float, white: f
 def _title(vessel: PullbackVessel, pick: FramePick) -> str:
     area = areas_mm2(vessel.wall_mm[[pick.frame]])[0]
     head = textwrap.shorten(f"frame {pick.frame}: {pick.why}", TITLE_CHARACTERS + 2, placeholder="…")
-    numbers = f"quality {vessel.quality[pick.frame]:.2f}, lumen {area:.1f} mm²"
+    lumen = f"lumen {area:.1f} mm²" if vessel.outlined[pick.frame] else "no lumen"
+    numbers = f"quality {vessel.quality[pick.frame]:.2f}, {lumen}"
     reason = vessel.reason[pick.frame]
     shown = textwrap.shorten(reason, TITLE_CHARACTERS + 2, placeholder="…") if reason else ""
     return "\n".join(each for each in (head, numbers, shown) if each)
@@ -98,6 +99,8 @@ def _show(axes: Axes, images: PullbackImages, frame: int, reach: float, white: f
 
 def draw_outlines(axes: Axes, vessel: PullbackVessel, frame: int, *, dark: bool) -> None:
     """Draw lumen, mouths of side branches and membrane of a frame, in mm about the catheter."""
+    if not vessel.outlined[frame]:
+        return
     state = vessel.state[frame]
     lumen, wall = (_points(vessel, table, frame) for table in (vessel.lumen_mm, vessel.wall_mm))
     if vessel.eem_mm is not None and vessel.eem_seen is not None:
@@ -155,7 +158,7 @@ def _stroke(
 def _handles(run: SegmentedRun) -> list[Line2D]:
     vessel = run.vessel
     handles = [Line2D([], [], color=PULLBACK, label="lumen")]
-    if (vessel.state != SEEN).any():
+    if (vessel.state[vessel.outlined] != SEEN).any():
         handles.append(Line2D([], [], color=PULLBACK, linestyle=DASHES, label="lumen, not seen: bridged"))
     if (vessel.state == OPEN).any():
         handles.append(Line2D([], [], color=LANDMARK, linewidth=2.0, label="opening of a side branch"))

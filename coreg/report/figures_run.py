@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from coreg.pullback_measures import areas_mm2, measures_of, plaque_burdens
-from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN, PullbackVessel
+from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN, UNDRAWN, PullbackVessel
 from coreg.report.figures_along import shade_doubt
 from coreg.report.pullback_views import (
     SegmentedRun,
@@ -43,6 +43,7 @@ STATES = {
     OPEN: (LANDMARK, "opening of a side branch"),
     BLOOD: ("#a3260b", "behind blood"),
     BEYOND: ("#1d2433", "not within the field of view"),
+    UNDRAWN: ("#ffffff", "no contour"),
 }
 LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 0.75, 0.15, 0.5, 0.95
 GAP_IN, BETWEEN_IN, LINE_IN = 0.12, 0.2, 0.25
@@ -139,7 +140,7 @@ def _name_branches(axes: Axes, run: SegmentedRun) -> None:
 
 
 def _handles(run: SegmentedRun) -> list[Line2D | Patch]:
-    handles: list[Line2D | Patch] = [Line2D([], [], color=PULLBACK, label="lumen, mouths closed")]
+    handles: list[Line2D | Patch] = [Line2D([], [], color=PULLBACK, label=_lumen_name(run.vessel))]
     if run.vessel.eem_mm is not None:
         handles.append(Line2D([], [], color=WALL, label="membrane (EEM)"))
     if run.vessel.marked.any():
@@ -147,6 +148,10 @@ def _handles(run: SegmentedRun) -> list[Line2D | Patch]:
     if run.vessel.side_branches:
         handles.append(Line2D([], [], color=LANDMARK, linestyle=(0, (4, 2)), label="side branch"))
     return handles
+
+
+def _lumen_name(vessel: PullbackVessel) -> str:
+    return "lumen, as drawn" if vessel.from_contours else "lumen, mouths closed"
 
 
 def profiles(run: SegmentedRun) -> Figure:
@@ -184,7 +189,7 @@ def _areas(axes: Axes, run: SegmentedRun) -> None:
     outer = lumen if vessel.eem_mm is None else areas_mm2(vessel.eem_mm)
     if vessel.eem_mm is not None:
         _line(axes, run, outer, WALL, "inside the membrane (EEM)")
-    _line(axes, run, lumen, PULLBACK, "lumen, mouths closed")
+    _line(axes, run, lumen, PULLBACK, _lumen_name(vessel))
     smallest = measures_of(vessel).smallest_frame
     if smallest is not None:
         at = run.position_at(smallest)
@@ -318,7 +323,7 @@ def _map_handles(vessel: PullbackVessel) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
         Patch(facecolor=colour, edgecolor="#999999", linewidth=0.5, label=name)
         for state, (colour, name) in STATES.items()
-        if (vessel.state == state).any()
+        if (vessel.state[vessel.frame] == state).any()
     ]
     if vessel.calcium:
         handles.append(

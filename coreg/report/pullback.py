@@ -59,13 +59,13 @@ def pullback_html(
     outlined : bool
         Whether the contours are those of the case.
     """
-    verdict = "review" if vessel.marked.mean() > MOST_MARKED else "segmented"
+    verdict = "review" if vessel.marked_share > MOST_MARKED else "segmented"
     verdict = "measured" if outlined else verdict
     pullback = case.pullback
     facts = [
         *case_facts(case.patient, case.vessel),
         *([pullback.modality] if pullback.modality else []),
-        f"{len(vessel)} frames over {pullback.length_mm:.1f} mm",
+        f"{len(vessel.frame)} frames over {pullback.length_mm:.1f} mm",
         "from the contours of the case" if outlined else "from the images",
     ]
     making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
@@ -113,11 +113,12 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
     found = measures_of(vessel)
     gated = "" if vessel.gating is None else f", {len(vessel.gating.frame)} of them gated"
     cards = [
-        Card("frames", str(len(vessel)), f"over {case.pullback.length_mm:.1f} mm{gated}"),
+        Card("frames", str(len(vessel.frame)), f"over {case.pullback.length_mm:.1f} mm{gated}"),
         Card(
             "mean lumen",
             _unit(found.lumen_area_mm2, 2, " mm²"),
-            f"mean diameter {_unit(found.lumen_diameter_mm, 2, ' mm')}; mouths of branches closed",
+            f"mean diameter {_unit(found.lumen_diameter_mm, 2, ' mm')}; "
+            f"{'as drawn' if vessel.from_contours else 'mouths of branches closed'}",
         ),
         Card(
             "smallest lumen",
@@ -135,7 +136,11 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
             )
         )
     cards += [
-        Card("marked", f"{vessel.marked.mean():.0%}", f"{int(vessel.marked.sum())} of {len(vessel)} frames"),
+        Card(
+            "marked",
+            f"{vessel.marked_share:.0%}",
+            f"{int(vessel.marked.sum())} of {len(vessel.frame)} frames",
+        ),
         Card("side branches", str(len(vessel.side_branches)), _probable(vessel)),
         _calcium_card(vessel, outlined=outlined),
     ]

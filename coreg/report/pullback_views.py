@@ -127,7 +127,7 @@ def white_level(images: PullbackImages) -> float:
 
 def shown_reach_mm(vessel: PullbackVessel) -> float:
     """How far from the catheter pictures must reach, so that nearly all outlines are in them."""
-    outline = vessel.wall_mm if vessel.eem_mm is None else vessel.eem_mm
+    outline = (vessel.wall_mm if vessel.eem_mm is None else vessel.eem_mm)[vessel.frame]
     return float(min(1.2 * np.percentile(outline, 99.5) + 0.3, vessel.field_of_view_mm))
 
 

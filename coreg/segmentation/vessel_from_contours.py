@@ -13,14 +13,12 @@ from coreg.contours import radial_profile
 from coreg.errors import InputError
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
-from coreg.pullback_vessel import BRIDGED, SEEN, PullbackVessel
+from coreg.pullback_vessel import NO_CONTOUR, OUTSIDE, SEEN, UNDRAWN, PullbackVessel
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 ANGLES = 256
-NO_CONTOUR = "no contour in this frame"
-OUTSIDE = "the catheter lies outside this contour"
 
 
 def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch, ...] = ()) -> PullbackVessel:
@@ -29,46 +27,48 @@ def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch,
     Parameters
     ----------
     pullback : Pullback
-        With a lumen in some frames at least, and rows for all frames from 0 on, as `with_all_frames`
-        gives them.
+        With a lumen in some frames at least.
     side_branches : tuple of SideBranch
         As read.
 
     Returns
     -------
     PullbackVessel
-        Frames without a contour are interpolated along the pullback, with quality 0 and a reason. Of
-        calcium and openings nothing is known.
+        Only the pullback's own frames are there. Those without a contour have quality 0 and a reason;
+        their rows lie between their neighbours along the pullback, for pictures. Frames that came with
+        a mark keep it. Of calcium and openings nothing is known.
 
     Raises
     ------
     InputError
         If the catheter lies outside of all contours.
     """
-    order = np.argsort(pullback.frame)
-    position_mm = pullback.position_mm[order]
-    lumen, known = _along_rays(pullback.lumen, len(pullback))
+    count = int(pullback.frame.max()) + 1
+    there, position_mm = np.zeros(count, dtype=bool), np.zeros(count)
+    there[pullback.frame], position_mm[pullback.frame] = True, pullback.position_mm
+    lumen, known = _along_rays(pullback.lumen, count)
     if not known.any():
         msg = "found the catheter outside of all lumen contours, expected it inside of them"
         raise InputError(msg)
-    wall = _between(lumen, known, position_mm)
-    reason = tuple(
-        "" if known[i] else OUTSIDE if i in pullback.lumen else NO_CONTOUR for i in range(len(pullback))
-    )
-    eem, eem_known = _along_rays(pullback.eem, len(pullback))
+    wall = _between(lumen, known, there & ~known, position_mm)
+    quality = np.array([pullback.quality.get(i, 1.0) for i in range(count)])
+    eem, eem_known = _along_rays(pullback.eem, count)
     walled = bool(eem_known.any())
     if walled:
-        eem = np.maximum(_between(eem, eem_known, position_mm), wall)
+        eem = np.maximum(_between(eem, eem_known, there & ~eem_known, position_mm), wall)
     return PullbackVessel(
         wall,
         wall,
         eem if walled else None,
-        np.where(known[:, None], SEEN, BRIDGED) * np.ones_like(wall, dtype=np.uint8),
+        np.where(known[:, None], SEEN, UNDRAWN) * np.ones_like(wall, dtype=np.uint8),
         np.repeat(eem_known[:, None], ANGLES, axis=1) if walled else None,
-        known.astype(np.float64),
-        reason,
+        np.where(known, quality, 0.0),
+        tuple(_reason(pullback, i, known=bool(known[i])) if there[i] else "" for i in range(count)),
         max(pullback.field_of_view_mm or 0.0, float(wall.max()), float(eem.max()) if walled else 0.0),
         side_branches=side_branches,
+        notes=pullback.notes + _undrawn_note(int((there & ~known).sum()), len(pullback)),
+        from_contours=True,
+        absent=tuple(np.flatnonzero(~there).tolist()),
     )
 
 
@@ -90,10 +90,26 @@ def _along_rays(contours: Mapping[int, FloatArray], count: int) -> tuple[FloatAr
     return distance, known
 
 
-def _between(distance_mm: FloatArray, known: BoolArray, position_mm: FloatArray) -> FloatArray:
-    """Fill frames that are not known from the nearest along the pullback."""
+def _reason(pullback: Pullback, frame: int, *, known: bool) -> str:
+    """Why the lumen of a frame is not to be trusted; empty where it is."""
+    if known:
+        return pullback.marked.get(frame, "")
+    return OUTSIDE if frame in pullback.lumen else NO_CONTOUR
+
+
+def _undrawn_note(undrawn: int, frames: int) -> tuple[str, ...]:
+    """Say that there are frames which nobody outlined."""
+    return (f"{frames - undrawn} of {frames} frames have a contour; nothing is made up for the others",) * (
+        undrawn > 0
+    )
+
+
+def _between(
+    distance_mm: FloatArray, known: BoolArray, wanted: BoolArray, position_mm: FloatArray
+) -> FloatArray:
+    """Fill the wanted frames from the nearest known ones along the pullback."""
     rows = np.flatnonzero(known)[np.argsort(position_mm[known], kind="stable")]
     filled = distance_mm.copy()
     for angle in range(ANGLES):
-        filled[~known, angle] = np.interp(position_mm[~known], position_mm[rows], distance_mm[rows, angle])
+        filled[wanted, angle] = np.interp(position_mm[wanted], position_mm[rows], distance_mm[rows, angle])
     return filled

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from coreg.io.results import read_frames, read_registration, sha256_of
 from coreg.validation import frame_errors
@@ -178,3 +179,31 @@ def test_the_demo_runs_the_whole_chain(coreg, tmp_path):
     again = coreg("demo", "--out", tmp_path / "demo")
     assert again.status == 0, again.err
     assert "report.html" in again.out
+
+
+def test_contours_that_come_with_marks_keep_them_and_images_beside_them_tell_the_frames(
+    coreg, result, sample, tmp_path
+):
+    case = shutil.copytree(sample, tmp_path / "case")
+    drawn = sorted({int(row["frame"]) for row in rows_of(case / "contours.csv")})
+    trusted = next(int(row["frame"]) for row in rows_of(result / "frames.csv") if row["reliable"] == "1")
+    (case / "frame_quality.csv").write_text(f"frame,quality,reason\n{trusted},0.3,residual blood\n")
+    count = drawn[-1] + 4
+    image = sitk.GetImageFromArray(np.full((count, 64, 64), 100, np.uint8) + np.eye(64, dtype=np.uint8))
+    image.SetSpacing((0.15, 0.15, 0.4))
+    sitk.WriteImage(image, str(case / "pullback.nii.gz"))
+    text = (case / "case.toml").read_text()
+    (case / "case.toml").write_text(text.replace("[pullback]", '[pullback]\nimage = "pullback.nii.gz"'))
+    done = coreg("register", case, "--out", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    rows = rows_of(tmp_path / "out" / "frames.csv")
+    assert [int(row["frame"]) for row in rows] == list(range(count))
+    assert all(row["reliable"] == "0" for row in rows[-3:])
+    assert (rows[trusted]["reliable"], rows[trusted]["reason"]) == (
+        "0",
+        "lumen not to be trusted: residual blood",
+    )
+    note = f"1 of {len(drawn)} contours are marked in the frame_quality.csv beside contours.csv"
+    assert note in done.data["notes"]
+    hashes = json.loads((tmp_path / "out" / "registration.json").read_text())["provenance"]["inputs_sha256"]
+    assert "frame_quality.csv" in hashes

@@ -213,16 +213,116 @@ def test_contours_of_the_case_are_measured_instead_of_its_images(coreg, run, cas
     assert sums[1] == pytest.approx(sums[0], rel=1e-3)
 
 
-def test_frames_without_a_contour_are_marked(coreg, tmp_path):
+def drawn_circle():
+    """A circle of 1.5 mm whose middle lies 0.4 mm to the right of the catheter."""
     angle = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
-    circle = np.column_stack([1.5 * np.cos(angle) + 0.4, 1.5 * np.sin(angle)])
-    write_contours(tmp_path / "mine.csv", {"lumen": dict.fromkeys((0, 1, 2, 5, 6), circle)})
+    return np.column_stack([1.5 * np.cos(angle) + 0.4, 1.5 * np.sin(angle)])
+
+
+def labelled_frames(folder):
+    label = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "pullback_lumen.nii.gz")))
+    return np.flatnonzero(label.any(axis=(1, 2))).tolist()
+
+
+def frames_in(path):
+    return sorted({int(row["frame"]) for row in rows_of(path)})
+
+
+def test_frames_that_nobody_outlined_are_not_in_the_result(coreg, tmp_path):
+    drawn = [0, 1, 2, 5, 6]
+    write_contours(tmp_path / "mine.csv", {"lumen": dict.fromkeys(drawn, drawn_circle())})
     write_case(tmp_path, image=None, lumen='"mine.csv"')
-    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "out", "--json")
+    out = tmp_path / "out"
+    done = coreg("segment", "pullback", tmp_path, "--out", out, "--json")
     assert done.status == 0, done.err
-    assert done.data["marked"] == [{"first_frame": 3, "last_frame": 4, "reason": "no contour in this frame"}]
+    assert (done.data["frames"], done.data["marked"]) == (5, [])
     assert done.data["lumen_area_mm2"] == pytest.approx(np.pi * 1.5**2, rel=0.005)
-    assert rows_of(tmp_path / "out" / "frame_quality.csv")[3]["quality"] == "0"
+    for name in ("frame_quality.csv", "pullback_frames.csv", "contours.csv"):
+        assert frames_in(out / name) == drawn
+    assert labelled_frames(out) == drawn
+    # The label has a place for each frame of the run, 0.2 mm apart.
+    assert sitk.ReadImage(str(out / "pullback_lumen.nii.gz")).GetSpacing()[2] == pytest.approx(STEP_MM)
+    positions = [float(row["position_mm"]) for row in rows_of(out / "pullback_frames.csv")]
+    assert positions == pytest.approx([STEP_MM * frame for frame in drawn])
+    info = coreg("info", out, "--json").data
+    assert (info["frames"], info["marked_share"]) == (5, 0.0)
+
+
+def test_sparse_contours_keep_their_positions_wherever_these_lead(coreg, real_data, tmp_path):
+    folder = real_data / "anomalous-rca"
+    out = tmp_path / "out"
+    done = coreg("segment", "pullback", folder, "--out", out, "--json")
+    assert done.status == 0, done.err
+    assert (done.data["frames"], done.data["frames_measured"], done.data["marked"]) == (20, 20, [])
+    found = {int(row["frame"]): float(row["position_mm"]) for row in rows_of(out / "pullback_frames.csv")}
+    expert = rows_of(folder / "ivus_rest_diastole" / "positions_expert.csv")
+    given = {int(row["frame"]): float(row["position_mm"]) for row in expert}
+    assert found == pytest.approx({frame: mm - min(given.values()) for frame, mm in given.items()})
+    assert frames_in(out / "contours.csv") == labelled_frames(out) == sorted(given)
+
+
+def test_images_have_all_frames_but_only_those_outlined_have_a_lumen(coreg, case, tmp_path):
+    drawn = [3, 4, 9, 20]
+    write_contours(case / "mine.csv", {"lumen": dict.fromkeys(drawn, drawn_circle())})
+    write_case(case, lumen='"mine.csv"')
+    out = tmp_path / "out"
+    done = coreg("segment", "pullback", case, "--out", out, "--json")
+    assert done.status == 0, done.err
+    assert (done.data["frames"], done.data["frames_measured"]) == (COUNT, 4)
+    assert "4 of 24 frames have a contour; nothing is made up for the others" in done.data["notes"]
+    assert frames_in(out / "contours.csv") == labelled_frames(out) == drawn
+    table = rows_of(out / "pullback_frames.csv")
+    assert [i for i, row in enumerate(table) if row["lumen_area_mm2"]] == drawn
+    assert {row["reason"] for i, row in enumerate(table) if i not in drawn} == {"no contour in this frame"}
+    # Given back, nothing that was left out counts as drawn, and what was drawn is not doubted.
+    write_case(case, lumen=f'"{out / "contours.csv"}"')
+    again = coreg("segment", "pullback", case, "--out", tmp_path / "again", "--json")
+    assert again.data["marked"] == done.data["marked"]
+
+
+def test_marks_beside_our_own_contours_come_back_with_them(coreg, tmp_path):
+    write_contours(tmp_path / "mine.csv", {"lumen": dict.fromkeys(range(12), drawn_circle())})
+    write_case(tmp_path, image=None, lumen='"mine.csv"')
+    first = tmp_path / "first"
+    assert coreg("segment", "pullback", tmp_path, "--out", first).status == 0
+    marks = (first / "frame_quality.csv").read_text()
+    marks = marks.replace("\n3,1,\n", "\n3,0.2,residual blood\n").replace("\n4,1,\n", "\n4,0.7,\n")
+    (first / "frame_quality.csv").write_text(marks)
+    for name in ("contours.csv", "pullback_lumen.nii.gz"):
+        write_case(tmp_path, image=None, lumen=f'"first/{name}"')
+        out = tmp_path / f"out-{name}"
+        done = coreg("segment", "pullback", tmp_path, "--out", out, "--json")
+        assert done.status == 0, done.err
+        assert done.data["marked"] == [{"first_frame": 3, "last_frame": 3, "reason": "residual blood"}]
+        quality = [row["quality"] for row in rows_of(out / "frame_quality.csv")]
+        assert (quality[3], quality[4]) == ("0.2", "0.7")
+        assert f"1 of 12 contours are marked in the frame_quality.csv beside {name}" in done.data["notes"]
+        made = json.loads((out / "pullback_segmentation.json").read_text())["provenance"]
+        assert "first/frame_quality.csv" in made["inputs_sha256"]
+
+
+def test_contours_of_another_name_are_believed(coreg, tmp_path):
+    write_contours(tmp_path / "mended.csv", {"lumen": dict.fromkeys(range(12), drawn_circle())})
+    (tmp_path / "frame_quality.csv").write_text("frame,quality,reason\n3,0.2,residual blood\n")
+    write_case(tmp_path, image=None, lumen='"mended.csv"')
+    assert coreg("segment", "pullback", tmp_path, "--out", tmp_path / "out", "--json").data["marked"] == []
+
+
+def test_marks_that_cannot_be_read_are_named(refused, tmp_path):
+    write_contours(tmp_path / "contours.csv", {"lumen": dict.fromkeys(range(12), drawn_circle())})
+    write_case(tmp_path, image=None, lumen='"contours.csv"')
+    (tmp_path / "frame_quality.csv").write_text("frame,quality,reason\n3,20,residual blood\n")
+    assert "frame_quality.csv: line 2, column quality: found '20', expected 0 to 1" in refused(tmp_path)
+
+
+def test_contours_that_were_given_are_not_said_to_have_closed_mouths(coreg, run, case, tmp_path):
+    _, first, _, _ = run
+    assert "mouths of branches closed" in (first / "report.html").read_text()
+    write_case(case, lumen=f'"{first / "contours.csv"}"')
+    assert coreg("segment", "pullback", case, "--out", tmp_path / "out").status == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "mouths of branches closed" not in page
+    assert "as drawn" in page
 
 
 def test_frames_that_the_case_excludes_have_no_say(coreg, tmp_path):

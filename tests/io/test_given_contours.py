@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PIL import Image
 
 from coreg.contours import area_mm2, centroid_mm
 from coreg.errors import InputError
@@ -159,3 +160,22 @@ def test_the_membrane_may_come_from_a_file_of_another_tool(load, case_folder):
 def test_what_is_missing_is_named_by_its_key(load, text, keys, match):
     with pytest.raises(InputError, match=match):
         load("x", text, **keys)
+
+
+def test_an_image_that_does_not_tell_its_scale_still_tells_the_frames(load, case_folder):
+    # Contours that tell the scale themselves do not need the image's.
+    grey = np.random.default_rng(0).integers(1, 200, (COUNT + 3, *SIZE[::-1]), dtype=np.uint8)
+    folder = case_folder.path / "frames"
+    folder.mkdir()
+    for i, each in enumerate(grey):
+        Image.fromarray(each).save(folder / f"{i}.png")
+    pullback = load("x.xml", echoplaque(), image='"frames"')
+    check_circles(pullback, range(2, 9))
+    np.testing.assert_array_equal(np.sort(pullback.frame), np.arange(COUNT + 3))
+    assert pullback.frame_spacing_mm == pytest.approx(0.5)
+
+
+def test_a_contour_of_a_frame_that_the_image_lacks_is_refused(load, case_folder):
+    case_folder.stack("i.nii.gz", shape=(5, 80, 90))
+    with pytest.raises(InputError, match=r"found a contour for frame 8 \(from 0\), expected frames of the"):
+        load("x.xml", echoplaque(), image='"i.nii.gz"')

@@ -8,8 +8,9 @@ import pytest
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.ccta_vessel import CctaVessel
 from coreg.centerline import Centerline
+from coreg.pullback import Pullback
 from coreg.pullback_vessel import Gating, PullbackVessel
-from coreg.registration.segmented import doubted, doubted_frames, phase_note
+from coreg.registration.segmented import doubted, doubted_contours, doubted_frames, phase_note
 from coreg.result import Registration
 
 Z_MM = np.linspace(0.0, 40.0, 81)
@@ -122,6 +123,21 @@ def test_what_keeps_a_frame_out_altogether_stays_its_reason():
     found = doubted_frames(registration, seen_pullback((18, 20, "blood in the lumen")))
     assert found.path.frame[:3].tolist() == [20, 19, 18]
     assert found.path.reason[:3] == (*reason[:2], "lumen not to be trusted: blood in the lumen")
+
+
+def test_marks_that_came_with_contours_count_among_the_frames_that_have_one():
+    square = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    drawn = dict.fromkeys(range(0, COUNT, 2), square)
+    marked = dict.fromkeys((2, 4), "blood in the lumen")
+    found = doubted_contours(registered(), Pullback(np.arange(COUNT), np.arange(COUNT), drawn, marked=marked))
+    by_frame = dict(zip(found.path.frame.tolist(), found.path.reliable.tolist(), strict=True))
+    assert [frame for frame, reliable in by_frame.items() if not reliable] == [4, 2]
+    # 2 of 11 frames with a contour.
+    (reason,) = found.reasons
+    assert "The pullback's contours came with marks: 18% of its placed frames" in reason
+    assert "frame 2: blood in the lumen; frame 4: blood in the lumen" in reason
+    without = Pullback(np.arange(COUNT), np.arange(COUNT), drawn)
+    assert doubted_contours(registered(), without).verdict == "good"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from coreg.errors import InputError
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
-from coreg.pullback_measures import areas_mm2
-from coreg.pullback_vessel import BRIDGED, SEEN
+from coreg.pullback_measures import areas_mm2, measures_of
+from coreg.pullback_vessel import NO_CONTOUR, OUTSIDE, SEEN, UNDRAWN
 from coreg.segmentation import vessel_from_contours, with_all_frames
-from coreg.segmentation.vessel_from_contours import NO_CONTOUR, OUTSIDE
+from coreg.vessel_contours import vessel_contours
 
 
 def circle(radius_mm, x_mm=0.0, count=360):
@@ -31,12 +31,32 @@ def test_areas_are_those_of_the_contours_wherever_the_catheter_lies_in_them():
     assert vessel.eem_mm is None
 
 
-def test_frames_between_are_interpolated_along_the_pullback_and_marked():
+def test_frames_that_nobody_outlined_lie_between_their_neighbours_and_are_marked():
     vessel = vessel_from_contours(drawn({0: circle(1.0), 4: circle(2.0), 5: circle(2.0)}))
     np.testing.assert_allclose(vessel.wall_mm[1:4].mean(axis=1), [1.25, 1.5, 1.75], rtol=1e-3)
     assert vessel.reason[1:4] == (NO_CONTOUR,) * 3
-    assert (vessel.state[1:4] == BRIDGED).all()
+    assert (vessel.state[1:4] == UNDRAWN).all()
     assert (vessel.quality[1:4] == 0.0).all()
+    assert vessel.outlined.tolist() == [True, False, False, False, True, True]
+    assert sorted(vessel_contours(vessel)["lumen"]) == [0, 4, 5]
+    assert vessel.notes == ("3 of 6 frames have a contour; nothing is made up for the others",)
+
+
+def test_frames_that_nobody_names_are_not_there():
+    positions = [4.0, 0.0, 2.0]
+    vessel = vessel_from_contours(Pullback([3, 8, 11], positions, {i: circle(1.5) for i in (3, 8, 11)}))
+    assert vessel.frame.tolist() == [3, 8, 11]
+    assert (vessel.marked_share, vessel.notes) == (0.0, ())
+    assert not vessel.wall_mm[vessel.absent, :].any()
+    assert measures_of(vessel).frames == 3
+    assert measures_of(vessel).lumen_area_mm2 == pytest.approx(np.pi * 1.5**2, rel=1e-3)
+
+
+def test_contours_that_came_with_marks_keep_them():
+    marks = {"quality": {1: 0.3, 4: 0.8}, "marked": {1: "residual blood"}}
+    vessel = vessel_from_contours(drawn({i: circle(1.5) for i in range(5)}, **marks))
+    assert vessel.quality.tolist() == [1.0, 0.3, 1.0, 1.0, 0.8, 0.0]
+    assert vessel.reason == ("", "residual blood", "", "", "", NO_CONTOUR)
 
 
 def test_neighbours_are_those_along_the_pullback_not_in_time():
@@ -60,6 +80,7 @@ def test_the_membrane_is_known_where_it_was_drawn_and_never_inside_the_lumen():
     vessel = vessel_from_contours(drawn(lumen, eem={0: circle(2.0), 1: circle(1.2)}))
     np.testing.assert_allclose(vessel.eem_mm[:2].mean(axis=1), [2.0, 1.5], rtol=1e-3)
     np.testing.assert_array_equal(vessel.eem_seen.all(axis=1), [True, True, False, False, False, False])
+    assert sorted(vessel_contours(vessel)["eem"]) == [0, 1]
 
 
 def test_side_branches_come_along_and_the_view_holds_all():
