@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from coreg.rounding import rounded_text
+
 Progress = Callable[[str, float], None]
 RESEARCH_ONLY = "For research use only."
 
@@ -123,7 +125,7 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     """Format a number; a dash for one that could not be measured."""
     if not math.isfinite(value):
         return "-"
-    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return rounded_text(value, digits, signed=signed)
 
 
 def aligned(rows: Sequence[tuple[str, str]]) -> str:

@@ -14,6 +14,7 @@ from coreg.pullback import Pullback
 from coreg.pullback_measures import gated_frames
 from coreg.pullback_vessel import Gating, PullbackVessel, stretches_of
 from coreg.result import Registration
+from coreg.stretches import frames_text, lengths_text, longest, more_text
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -137,10 +138,9 @@ def covered_points(vessel: CctaVessel, path: VirtualCatheterPath) -> BoolArray:
 def _named(vessel: CctaVessel, covered: BoolArray) -> str:
     arc = vessel.centerline.arc_length_mm[covered]
     inside = [each for each in vessel.marked_stretches if each[1] >= arc[0] and each[0] <= arc[-1]]
-    longest = sorted(inside, key=lambda each: each[0] - each[1])[:MOST_NAMED]
-    texts = [f"{start:.0f} to {end:.0f} mm: {reason}" for start, end, reason in sorted(longest)]
-    more = len(inside) - len(longest)
-    return "; ".join(texts) + (f"; and {more} more stretches" if more else "")
+    named = sorted(longest(inside, MOST_NAMED))
+    texts = [f"{lengths_text(start, end, digits=0)}: {reason}" for start, end, reason in named]
+    return "; ".join(filter(None, [*texts, more_text(len(inside) - len(named))]))
 
 
 def _for_review(registration: Registration, reason: str) -> Registration:
@@ -158,10 +158,6 @@ def _named_frames(marked: Mapping[int, str], frames: npt.NDArray[np.int64]) -> s
     wanted = set(frames.tolist())
     stretches = stretches_of([marked.get(i, "") for i in range(max(marked) + 1)])
     inside = [each for each in stretches if wanted & set(range(each[0], each[1] + 1))]
-    longest = sorted(inside, key=lambda each: each[0] - each[1])[:MOST_NAMED]
-    texts = [
-        f"frames {first} to {last}: {reason}" if last > first else f"frame {first}: {reason}"
-        for first, last, reason in sorted(longest)
-    ]
-    more = len(inside) - len(longest)
-    return "; ".join(texts) + (f"; and {more} more stretches" if more else "")
+    named = sorted(longest(inside, MOST_NAMED))
+    texts = [f"{frames_text(first, last)}: {reason}" for first, last, reason in named]
+    return "; ".join(filter(None, [*texts, more_text(len(inside) - len(named))]))

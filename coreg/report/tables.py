@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
+from coreg.rounding import rounded_text
 from coreg.result import Hypothesis, Registration
+from coreg.stretches import counted
 from coreg.validation import FrameErrors, LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,7 +40,7 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     """Format a number; a dash for one that could not be measured."""
     if not math.isfinite(value):
         return DASH
-    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return rounded_text(value, digits, signed=signed)
 
 
 def mean_absolute(values: Sequence[float]) -> float:
@@ -186,7 +188,7 @@ def frame_ranges(frames: Sequence[int], *, most: int = 12) -> str:
         else:
             runs.append([frame, frame])
     texts = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
-    more = f" and {len(texts) - most} more ranges" if len(texts) > most else ""
+    more = f" and {counted(len(texts) - most, 'more range')}" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
 
 

@@ -67,7 +67,7 @@ def test_a_worse_verdict_stays(verdict):
 def test_only_the_longest_stretches_are_named():
     marks = [(10.0 + 2.0 * i, 11.0 + 2.0 * i, f"cause {i}") for i in range(6)]
     (reason,) = doubted(registered(), vessel_marked(*marks, (22.5, 29.0, "motion"))).reasons
-    assert "22 to 29 mm: motion" in reason
+    assert "23 to 29 mm: motion" in reason
     assert "more stretches" in reason
 
 
