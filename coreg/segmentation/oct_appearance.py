@@ -71,6 +71,8 @@ def wire_likeness(
     """How much a ray (N, A) looks like a thin bright thing with nothing before and behind it, and where."""
     count = values.shape[2]
     thick, before, behind = (round(mm / step_mm) for mm in (WIRE_DEPTH_MM, BEFORE_WIRE_MM, BEHIND_WIRE_MM))
+    # In a narrow field of view the shadow is shorter.
+    behind = int(np.clip(count - first - thick - 1, 1, behind))
     start = np.arange(first, count - thick - behind)
     low, end = np.maximum(start - before, first), start + thick + behind
     dark_before = (sums[:, :, start] - sums[:, :, low]) / np.maximum(start - low, 1)

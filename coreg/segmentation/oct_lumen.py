@@ -140,7 +140,7 @@ def _hold(cost: Float32Array, edge: FloatArray, say: Float32Array, first: int, s
 def _haze(bright: Float32Array, first: int, edge: FloatArray) -> tuple[BoolArray, FloatArray]:
     """Rays (N, A) that cross residual blood, and the share of the lumen that is hazy in each frame (N,)."""
     hazy = sums_along((uniform_filter1d(bright, 3, axis=2) > HAZE_LEVEL).astype(np.float32))
-    last = np.maximum(np.rint(edge).astype(np.int64) - 3, first + 1)[..., None]
+    last = np.clip(np.rint(edge).astype(np.int64) - 3, first + 1, bright.shape[2])[..., None]
     within = np.take_along_axis(hazy, last, axis=2)[..., 0] - hazy[:, :, first]
     length = last[..., 0] - first
     return within > HAZY_SHARE * np.maximum(length, 8), within.sum(axis=1) / length.sum(axis=1)

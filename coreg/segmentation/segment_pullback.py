@@ -13,6 +13,7 @@ from coreg.pullback import Modality, Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import PullbackVessel
 from coreg.segmentation.calcium_arcs import calcium_arcs
+from coreg.segmentation.declared import Doubt, declaration_doubts
 from coreg.segmentation.frame_quality import frame_quality
 from coreg.segmentation.ivus_lumen import ivus_levels, ivus_lumen
 from coreg.segmentation.oct_calcium import oct_calcium
@@ -22,6 +23,7 @@ from coreg.segmentation.polar import PolarFrames, polar_frames
 from coreg.segmentation.pullback_branches import pullback_branches
 
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[str, float], None]
 
 # Frames that are looked at together, and those that two runs share.
@@ -30,6 +32,8 @@ SOME = 100
 MOST_BLOOD = 0.85
 BULGE_MM = 1.0
 HIDDEN_SHARE = 1.0 / 3.0
+SMALLEST_VIEW_MM = 1.5
+DOUBTED = 0.25
 
 
 def segment_pullback(
@@ -57,6 +61,10 @@ def segment_pullback(
         msg = f"found positions of {len(pullback)} frames, expected those of all {len(images)} images"
         raise InputError(msg)
     position_mm = pullback.position_mm[order]
+    if images.field_of_view_mm < SMALLEST_VIEW_MM:
+        found = f"images that end {images.field_of_view_mm:.3g} mm from the catheter"
+        msg = f"found {found}, expected at least {SMALLEST_VIEW_MM:g} mm; is pullback.pixel_spacing_mm right?"
+        raise InputError(msg)
     tell("pullback: frames along rays", 0.0)
     polar = polar_frames(images)
     if not polar.values.any():
@@ -65,7 +73,10 @@ def segment_pullback(
     pitch_mm = pullback.frame_spacing_mm
     outlines, membrane, calcium = _outlines(polar, images.modality, pitch_mm, tell)
     tell("pullback: side branches", 0.9)
-    quality, reason = frame_quality(outlines, pitch_mm=pitch_mm)
+    doubts = declaration_doubts(
+        polar, outlines, modality=images.modality, field_of_view_mm=images.field_of_view_mm
+    )
+    quality, reason = _doubted(*frame_quality(outlines, pitch_mm=pitch_mm), doubts)
     return PullbackVessel(
         outlines.lumen_mm,
         outlines.wall_mm,
@@ -79,7 +90,7 @@ def segment_pullback(
             outlines, position_mm, outer_mm=None if membrane is None else membrane.eem_mm
         ),
         calcium=calcium_arcs(calcium, position_mm),
-        notes=images.notes + _hidden_membrane(membrane),
+        notes=(*images.notes, *_hidden_membrane(membrane), *(each.note for each in doubts)),
     )
 
 
@@ -110,6 +121,16 @@ def without_excluded(vessel: PullbackVessel, pullback: Pullback) -> PullbackVess
 
 def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
+
+
+def _doubted(
+    quality: FloatArray, reason: tuple[str, ...], doubts: tuple[Doubt, ...]
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Mark all frames where it is certain that the images are not what they are said to be."""
+    certain = [each.reason for each in doubts if each.reason]
+    if not certain:
+        return quality, reason
+    return np.minimum(quality, DOUBTED), (certain[0],) * len(reason)
 
 
 def _hidden_membrane(membrane: Membrane | None) -> tuple[str, ...]:
