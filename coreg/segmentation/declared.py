@@ -27,6 +27,8 @@ BLACK, MASKED_PERCENT = 2.0, 99.0
 DARK, FADED = 0.22, 0.5
 LAYERS_MM = ((0.0, 0.15), (0.15, 0.3), (0.3, 0.5), (0.5, 0.8), (0.8, 1.3))
 BEFORE_MM = (-0.3, -0.1)
+# The catheter's own rings lie nearer.
+NEAREST_MM = 0.55
 FEWEST_RAYS = 200
 
 
@@ -115,7 +117,7 @@ def _layer(
     """Mean grey values between two distances from a border (N, A), of the rays that show both, shape (K,)."""
     place = np.arange(values.shape[2])
     start, end = (np.rint((border_mm + each) / step_mm).astype(np.int64) for each in layer_mm)
-    whole = lit & (start >= 0) & (end <= values.shape[2]) & (end > start)
+    whole = lit & (start * step_mm >= NEAREST_MM) & (end <= values.shape[2]) & (end > start)
     within = (place >= start[whole][:, None]) & (place < end[whole][:, None])
     sums = np.where(within, values[whole], 0.0).sum(axis=1, dtype=np.float64)
     means: FloatArray = sums / (end - start)[whole]

@@ -20,6 +20,8 @@ APART_MM, APART_RAD = 0.8, np.radians(30.0)
 LEAST_PROBABLE = 0.2
 FADING_MM, FADING = 0.4, 0.7
 USUAL_WALL_MM = 0.3
+# Shares of true ones among deep, wide mouths of synthetic pullbacks, by how many frames show them.
+FEW_FRAMES, TRUE_OF_FEW, TRUE_OF_MANY = 2, 0.7, 0.96
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +137,8 @@ def _branch(group: list[_Mouth], position_mm: FloatArray) -> SideBranch:
     width, depth = float(widths.max()), float(depths.max())
     # A mouth is about as long as it is wide; shadows and blood make narrow or shallow ones.
     score = 6.0 * (min(width, length, 0.8) - 0.45) + 12.0 * (min(depth, 1.2) - 0.6)
-    probability = float(1.0 / (1.0 + np.exp(-score)))
+    most = TRUE_OF_FEW if np.count_nonzero(widths) <= FEW_FRAMES else TRUE_OF_MANY
+    probability = float(most / (1.0 + np.exp(-score)))
     return SideBranch(
         "",
         frame=float(np.clip(middle, first, last)),
