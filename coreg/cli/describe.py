@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 LARGEST_PULLBACK_PIXEL_MM = 0.12
 # A label of frames has a value for each structure; an image has far more.
 MOST_FRAME_VALUES = 16
-# A side branch has one row; its course has many.
-COURSE_HEADER = "id,x_mm,y_mm,z_mm,arc_length_mm,radius_mm"
 BESIDE_CT = "give the pullback's own file or folder to coreg info and to pullback.image"
+SECTIONS = "pullback_sections.nii.gz"
+SECTION_TABLES = ("lumen", "wall", "state", "membrane", "whether it is seen")
 # Keys of a case.toml that stand in for what the images of a pullback do not say.
 IMAGE_KEYS = {
     "pixel_spacing_mm": "pullback.pixel_spacing_mm",
@@ -86,15 +86,31 @@ def described(path: Path) -> Described:
     if is_surface_file(path):
         return _mesh(path)
     if name.endswith(".mrk.json"):
-        return _centerlines(path)
+        return described_centerlines(path)
     if name.endswith((".csv", ".tsv", ".txt")):
-        return _table(path)
+        from coreg.cli.describe_tables import described_table
+
+        return described_table(path)
+    if name.endswith((".json", ".xml")):
+        from coreg.cli.describe_contours import described_contours, described_json
+
+        return described_json(path) if name.endswith(".json") else described_contours(path)
     if is_dicom_file(path):
         return _dicom(path)
     if name.endswith((".tif", ".tiff")):
         return _frames(path)
-    expected = "a case.toml, an image, a surface, a centerline or a table"
-    raise unusable(path, "", found=f"a file ending in {path.suffix!r}", expected=expected)
+    if name == "report.html":
+        return Described("a report, to be looked at in a browser")
+    expected = "a case.toml, an image, a surface, a centerline, contours or a table"
+    raise unusable(path, "", found=f"a file of unknown kind, ending in {path.suffix!r}", expected=expected)
+
+
+def without_missing(what: Described, given: Collection[str]) -> Described:
+    """Leave out that images do not say what keys of a case.toml tell."""
+    ends = tuple(f"set {key}" for key in given)
+    facts = {name: text for name, text in what.facts.items() if not text.endswith(ends)}
+    missing = [key for key in what.data.get("missing", ()) if key not in given]
+    return Described(what.kind, what.role, facts, {**what.data, "missing": missing})
 
 
 def described_series(path: Path, number: int) -> Described:
@@ -113,6 +129,12 @@ def described_series(path: Path, number: int) -> Described:
 
 def _dicom(path: Path) -> Described:
     """List the CT series by the numbers that ``ccta.series`` takes, or tell what a pullback is."""
+    from coreg.io.contour_seg import is_segmentation
+
+    if is_segmentation(path):
+        from coreg.cli.describe_contours import described_contours
+
+        return described_contours(path)
     from coreg.io.dicom_pullback import holds_pullback
     from coreg.io.dicom_series import counted, dicom_content, series_facts, with_ct
 
@@ -201,6 +223,8 @@ def _volume(path: Path) -> Described:
     from coreg.io.volumes import read_label, read_volume
 
     volume = read_volume(path)
+    if path.name == SECTIONS and _holds_sections(volume):
+        return _sections(volume)
     spacing = volume.spacing_mm
     size = " x ".join(str(each) for each in volume.values.shape[::-1])
     direction = (volume.index_to_world[:3, :3] / spacing)[:, ::-1].T.round(3)
@@ -235,8 +259,9 @@ def _volume(path: Path) -> Described:
         )
     data |= {"label_mm3": volume_mm3, "components": count}
     if not pullback:
-        wall = "wall" in path.name.lower()
-        return Described("label image (CCTA)", "ccta.wall" if wall else "ccta.lumen", facts, data)
+        if "wall" in path.name.lower():
+            return Described("label image of the outer wall (CCTA)", "ccta.wall", facts, data)
+        return Described("label image (CCTA)", "ccta.lumen", facts, data)
     filled = inside.any(axis=(1, 2))
     area = inside.sum(axis=(1, 2))[filled] * float(np.prod(spacing[1:]))
     facts |= {
@@ -250,6 +275,29 @@ def _volume(path: Path) -> Described:
     }
     role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
     return Described("label stack (pullback)", role, facts, data)
+
+
+def _holds_sections(volume: Volume) -> bool:
+    """Tell distances by angle and frame, as coreg writes them, from an image of the same name."""
+    tables, _, angles = volume.values.shape
+    return 3 <= tables <= 5 and angles >= 8 and np.array_equal(volume.index_to_world, np.eye(4))
+
+
+def _sections(volume: Volume) -> Described:
+    from coreg.pullback_measures import areas_mm2
+    from coreg.pullback_vessel import UNDRAWN
+
+    tables, frames, angles = volume.values.shape
+    outlined = (volume.values[2] != UNDRAWN).any(axis=1)
+    area = areas_mm2(volume.values[1].astype(np.float64))[outlined]
+    kind = "distances from the catheter by angle and frame (segmented pullback)"
+    facts = {
+        "frames": f"{frames}, {int(outlined.sum())} with a lumen",
+        "angles": str(angles),
+        "tables": ", ".join(SECTION_TABLES[:tables]),
+        "areas": f"{area.min():.2f} to {area.max():.2f} mm2" if len(area) else "none",
+    }
+    return Described(kind, "", facts, {"frames": frames, "outlined_frames": int(outlined.sum())})
 
 
 def _image(
@@ -278,7 +326,7 @@ def _mesh(path: Path) -> Described:
 
         data = read_polydata(path)
         if data.lines and not len(data.triangles):
-            return _centerlines(path)
+            return described_centerlines(path)
     from coreg.io.surfaces import open_edge_length_mm, read_surface
 
     surface = read_surface(path)
@@ -293,10 +341,19 @@ def _mesh(path: Path) -> Described:
         "box (LPS)": f"{low.round(1).tolist()} to {high.round(1).tolist()} mm",
     }
     numbers = {"triangles": len(surface.faces), "open_edges_mm": rim_mm, "volume_mm3": volume_mm3}
-    return Described("surface", "ccta.lumen", facts, numbers | {"box_lps_mm": [low, high]})
+    wall = "wall" in path.name.lower()
+    kind, role = ("surface of the outer wall", "ccta.wall") if wall else ("surface", "ccta.lumen")
+    return Described(kind, role, facts, numbers | {"box_lps_mm": [low, high]})
 
 
-def _centerlines(path: Path) -> Described:
+def described_centerlines(path: Path) -> Described:
+    """Tell what lines are in a file of centerlines.
+
+    Raises
+    ------
+    InputError
+        If it is broken or holds none.
+    """
     from coreg.io.centerlines import read_centerlines
 
     tree = read_centerlines(path)
@@ -311,121 +368,3 @@ def _centerlines(path: Path) -> Described:
     ends = [line.points_mm[[0, -1]].round(1).tolist() for line in tree.lines]
     facts["ends (LPS)"] = "; ".join(f"{first} to {last}" for first, last in ends)
     return Described("centerline", "ccta.centerline", facts, data | {"ends_lps_mm": ends})
-
-
-def _table(path: Path) -> Described:
-    """Tell tables apart by their header."""
-    from coreg.io.files import read_text, unusable
-
-    header = read_text(path).lstrip().splitlines()[0]
-    names = {each.strip().strip('"') for each in header.replace(";", ",").replace("\t", ",").split(",")}
-    kinds: tuple[tuple[set[str], Callable[[Path], Described]], ...] = (
-        ({"frame", "kind", "point"}, _contours),
-        ({"frame", "position_mm", "arc_length_mm"}, _poses),
-        ({"frame", "position_mm"}, _positions),
-        ({"id", "frame", "angle_deg", "x_mm"}, _landmarks),
-        ({"arc_length_mm", "angle_deg", "lumen_radius_mm"}, _written("rays of a segmented CCTA")),
-        ({"id", "start_mm", "end_mm", "thickness_mm"}, _written("calcium of a segmented CCTA")),
-        ({"line", "x_mm", "y_mm", "z_mm"}, _written("lines of a coronary tree")),
-        ({"id", "x_mm", "y_mm", "z_mm"}, _ccta_branches),
-        ({"id", "frame", "angle_deg"}, _pullback_branches),
-        ({"x_mm", "y_mm", "z_mm"}, _centerlines),
-    )
-    for needed, describe in kinds:
-        if needed <= names:
-            return describe(path)
-    if not header[:1].isalpha():
-        return _contours(path)
-    raise unusable(path, "header", found=header[:80], expected="the columns of one of coreg's tables")
-
-
-def _written(kind: str) -> Callable[[Path], Described]:
-    """Describe a table that coreg writes for others to read: only its rows are counted."""
-
-    def describe(path: Path) -> Described:
-        from coreg.io.files import read_text
-
-        rows = len(read_text(path).strip().splitlines()) - 1
-        return Described(kind, "", {"rows": str(rows)}, {"rows": rows})
-
-    return describe
-
-
-def _contours(path: Path) -> Described:
-    from coreg.contours import area_mm2, signed_area_mm2
-    from coreg.io.contour_formats import read_contours
-
-    file = read_contours(path)
-    facts, data = {}, {}
-    facts["format"] = (
-        "coreg contours.csv" if file.about_catheter else "HolOrama CSV (frames from 1, y flipped)"
-    )
-    for kind, contours in file.contours.items():
-        frames = sorted(contours)
-        areas = [area_mm2(each) for each in contours.values()]
-        facts[kind] = f"{len(frames)} frames, {frames[0]} to {frames[-1]} counted from 0"
-        facts[f"{kind} areas"] = f"{min(areas):.2f} to {max(areas):.2f} mm2"
-        # HolOrama's y grows upwards, which turns the sense about.
-        turns = sum((signed_area_mm2(each) > 0.0) == file.about_catheter for each in contours.values())
-        data[kind] = {
-            "frames": len(frames),
-            "first": frames[0],
-            "last": frames[-1],
-            "area_mm2": [min(areas), max(areas)],
-        }
-        facts[f"{kind} winding"] = (
-            f"{turns} with, {len(frames) - turns} against angle_deg; normalised on reading"
-        )
-    if not file.about_catheter:
-        facts["needs"] = "pullback.catheter_mm: the catheter in the file's own coordinates"
-    role = "pullback.eem" if "eem" in path.name.lower() else "pullback.lumen"
-    return Described("pullback contours", role, facts, data | {"about_catheter": file.about_catheter})
-
-
-def _positions(path: Path) -> Described:
-    from coreg.io.landmark_files import read_positions
-
-    positions = read_positions(path)
-    low, high = min(positions.values()), max(positions.values())
-    facts = {"frames": str(len(positions)), "positions": f"{low:.2f} to {high:.2f} mm"}
-    return Described(
-        "positions", "pullback.positions", facts, {"frames": len(positions), "position_mm": [low, high]}
-    )
-
-
-def _landmarks(path: Path) -> Described:
-    from coreg.io.landmark_files import read_landmarks
-
-    landmarks = read_landmarks(path)
-    paired = sum(each.paired for each in landmarks)
-    facts = {"landmarks": f"{len(landmarks)}, {paired} in both modalities"}
-    return Described("landmarks", "landmarks.file", facts, {"landmarks": len(landmarks), "paired": paired})
-
-
-def _ccta_branches(path: Path) -> Described:
-    from coreg.io.files import read_text
-    from coreg.io.landmark_files import read_ccta_side_branches
-
-    header, *rows = read_text(path).strip().splitlines()
-    if header == COURSE_HEADER and len({row.split(",")[0] for row in rows[:2]}) == 1 < len(rows):
-        return _written("courses of side branches (CCTA)")(path)
-    count = len(read_ccta_side_branches(path))
-    return Described(
-        "side branches (CCTA)", "ccta.side_branches", {"branches": str(count)}, {"branches": count}
-    )
-
-
-def _pullback_branches(path: Path) -> Described:
-    from coreg.io.landmark_files import read_pullback_side_branches
-
-    count = len(read_pullback_side_branches(path))
-    return Described(
-        "side branches (pullback)", "pullback.side_branches", {"branches": str(count)}, {"branches": count}
-    )
-
-
-def _poses(path: Path) -> Described:
-    from coreg.io.files import read_text
-
-    rows = len(read_text(path).split()) - 1
-    return Described("poses of a registration (frames.csv)", "", {"frames": str(rows)}, {"frames": rows})

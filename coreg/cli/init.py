@@ -17,6 +17,19 @@ from coreg.errors import InputError
 if TYPE_CHECKING:
     from coreg.cli.describe import Described
 
+_CATHETER_MM, _FRAME_SPACING = "pullback.catheter_mm", "pullback.frame_spacing_mm"
+# By key of a case.toml: an example, and why it is needed.
+_NEEDED = {
+    _CATHETER_MM: ("[4.5, 4.5]", "the catheter in the contours' own coordinates (mm)"),
+    "pullback.catheter_px": (
+        "[255.5, 255.5]",
+        "the catheter's column and row in the images that the contours were drawn on; their centre if "
+        "nothing else is known",
+    ),
+    "pullback.pixel_spacing_mm": ("0.02", "the size of a pixel in mm, which the contours do not say"),
+    _FRAME_SPACING: ("0.2", "distance between frames, or a positions.csv"),
+}
+
 Found = Mapping[str, tuple[Path, "Described"]]
 Required = Callable[[str, str, str], str]
 
@@ -167,29 +180,49 @@ def _clicks(found: Found, required: Required) -> Sequence[str]:
 
 def _pullback(found: Found, required: Required) -> list[str]:
     lumen, image = found.get("pullback.lumen"), found.get("pullback.image")
-    if lumen is None and image is not None:
-        return [
-            '# lumen = "contours.csv"      # else it is segmented from the image',
-            *_image(image[1].data, required, positions="pullback.positions" in found),
-            '# first_frame = "distal"      # or "proximal"',
-            '# view = "looking-distal"     # or "looking-proximal"',
-        ]
     lines = []
-    if lumen is None:
+    if lumen is None and image is None:
         lines.append(required("pullback.lumen", '"contours.csv"', "the pullback's lumen, or its image"))
-    elif lumen[1].data.get("about_catheter") is False:
-        why = "the catheter in the contours' own coordinates (mm)"
-        lines.append(required("pullback.catheter_mm", "[4.5, 4.5]", why))
-    if "pullback.positions" not in found and "frames" not in (lumen[1].data if lumen else {}):
-        lines.append(
-            required("pullback.frame_spacing_mm", "0.2", "distance between frames, or a positions.csv")
-        )
+        lines += _needed((_FRAME_SPACING,), found, required)
+    elif lumen is None:
+        lines.append('# lumen = "contours.csv"      # else it is segmented from the image')
+    else:
+        lines += _needed(lumen[1].data.get("needs", ()), found, required)
+    if image is not None:
+        lines += _image(image[1].data, required, positions="pullback.positions" in found)
+    elif lumen is not None:
+        lines += _drawn_on(lumen[1].data.get("images") or {}, lumen[0].name)
     return [
         *lines,
-        '# modality = "OCT"            # or "IVUS"',
+        *(['# modality = "OCT"            # or "IVUS"'] if image is None else []),
         '# first_frame = "distal"      # or "proximal"',
         '# view = "looking-distal"     # or "looking-proximal"',
     ]
+
+
+def _needed(keys: Sequence[str], found: Found, required: Required) -> list[str]:
+    """Lines for what contours do not tell, as far as neither images nor positions stand in for it."""
+    return [
+        required(key, *_NEEDED[key])
+        for key in keys
+        if not ("pullback.image" in found and key != _CATHETER_MM)
+        and not ("pullback.positions" in found and key == _FRAME_SPACING)
+    ]
+
+
+def _drawn_on(images: Mapping[str, Any], name: str) -> list[str]:
+    """Lines for what a file of contours says of the images, which need not be repeated."""
+    told = {
+        "pixel_spacing_mm": images.get("pixel_spacing_mm") and round(images["pixel_spacing_mm"][0], 7),
+        "frame_spacing_mm": images.get("frame_spacing_mm") and round(images["frame_spacing_mm"], 7),
+        "catheter_px": images.get("size_px") and [(each - 1) / 2 for each in images["size_px"]],
+    }
+    lines = [f"# {key} = {value}   # as {name} says" for key, value in told.items() if value]
+    phases = list(images.get("phase", {}).values())
+    if phases:
+        diastolic = phases.count("diastole")
+        lines.append(f'# acquisition = "gated"   # takes only the {diastolic} frames in diastole of {name}')
+    return lines
 
 
 def _image(told: Mapping[str, Any], required: Required, *, positions: bool) -> list[str]:

@@ -128,13 +128,13 @@ class CaseFile(_Section):
 
     @property
     def has_ccta(self) -> bool:
-        """Whether there is a table [ccta]."""
-        return "ccta" in self.model_fields_set
+        """Whether there is a table [ccta] with a key in it."""
+        return bool(self.ccta.model_fields_set)
 
     @property
     def has_pullback(self) -> bool:
-        """Whether there is a table [pullback]."""
-        return "pullback" in self.model_fields_set
+        """Whether there is a table [pullback] with a key in it."""
+        return bool(self.pullback.model_fields_set)
 
     def resolved(self, name: str) -> Path:
         """Turn a path of the case, absolute or relative to its file, into one that can be opened."""

@@ -33,6 +33,18 @@ _WORDS = {
 _MOST_PIXELS = 5_000_000_000
 
 
+def is_segmentation(path: Path) -> bool:
+    """Tell a DICOM segmentation from other DICOM files; a folder or a damaged file is none."""
+    if not path.is_file():
+        return False
+    with quiet_dicom():
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+        except UNREADABLE:
+            return False
+    return str(header.get("SOPClassUID", "")) in (SEG_STORAGE, LABEL_MAP_STORAGE)
+
+
 def read_segmentation_contours(path: Path) -> ContourFile:
     """Outline the segments of a binary, fractional or label-map segmentation, by frame.
 

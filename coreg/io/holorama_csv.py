@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from coreg.errors import InputError
 from coreg.io.contour_file import ContourFile, split_by_frame
-from coreg.io.files import unusable, write_text
+from coreg.io.files import read_text, unusable, write_text
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,6 +27,32 @@ def read_holorama_csv(path: Path, text: str) -> ContourFile:
     InputError
         If the text is no such table, or a contour encloses nothing.
     """
+    values = _points(path, text)
+    frames = values[:, 0].astype(np.int64) - 1
+    if len(np.unique(frames)) == len(frames):
+        found = f"one point a frame, in {len(frames)} frame{'s' * (len(frames) != 1)}"
+        expected = "outlines; HolOrama's reference points are no contours"
+        raise unusable(path, "", found=found, expected=expected)
+    z = {} if values.shape[1] == 3 else {int(f): float(values[frames == f, 3][0]) for f in np.unique(frames)}
+    contours = {"lumen": split_by_frame(path, frames, values[:, 1:3])}
+    return ContourFile(contours, about_catheter=False, z_mm=z)
+
+
+def read_reference_points(path: Path) -> dict[int, FloatArray] | None:
+    """Read the points (2,) by acquisition index that HolOrama's file of reference points has.
+
+    They are in its own coordinates, as those of `read_holorama_csv`. None where the file is another one.
+    """
+    try:
+        values = _points(path, read_text(path).strip())
+    except InputError:
+        return None
+    frames = (values[:, 0].astype(np.int64) - 1).tolist()
+    return dict(zip(frames, values[:, 1:3], strict=True)) if len(set(frames)) == len(frames) else None
+
+
+def _points(path: Path, text: str) -> FloatArray:
+    """Rows (N, 3 or 4) of the table: whole frames from 1, then finite coordinates."""
     first = text.split("\n", 1)[0]
     delimiter = "\t" if "\t" in first else ("," if "," in first else None)
     try:
@@ -47,10 +73,7 @@ def read_holorama_csv(path: Path, text: str) -> ContourFile:
     if len(bad):
         expected = "a whole number from 1 (HolOrama counts from 1)"
         raise unusable(path, f"contour point {bad[0] + 1}, frame", found=frame[bad[0]], expected=expected)
-    frames = frame.astype(np.int64) - 1
-    z = {} if values.shape[1] == 3 else {int(f): float(values[frames == f, 3][0]) for f in np.unique(frames)}
-    contours = {"lumen": split_by_frame(path, frames, values[:, 1:3])}
-    return ContourFile(contours, about_catheter=False, z_mm=z)
+    return values
 
 
 def write_holorama(

@@ -105,7 +105,9 @@ def test_info_of_a_case_of_images_alone_says_it_can_be_segmented(coreg, pullback
     (tmp_path / "case.toml").write_text('id = "P1"\n[pullback]\nimage = "pullback.dcm"\n')
     done = coreg("info", tmp_path)
     assert done.status == 0
-    assert "yes, by coreg segment pullback; there is no [ccta] to register to" in done.out
+    words = " ".join(done.out.split())
+    assert "coreg segment pullback yes" in words
+    assert "coreg register no: it needs the table [ccta] too" in words
     data = coreg("info", tmp_path, "--json").data
     assert data["pullback"]["sources"]["modality"] == "the file (Modality)"
     assert data["pullback"]["frames_with_lumen"] == 0
