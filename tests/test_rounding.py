@@ -9,7 +9,14 @@ from coreg.stretches import frame_marks, lengths_text, vessel_marks
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(1.25, 1, "1.3"), (1.35, 1, "1.4"), (2.675, 2, "2.68"), (-1.25, 1, "-1.3"), (0.5, 0, "1"), (2.5, 0, "3")],
+    [
+        (1.25, 1, "1.3"),
+        (1.35, 1, "1.4"),
+        (2.675, 2, "2.68"),
+        (-1.25, 1, "-1.3"),
+        (0.5, 0, "1"),
+        (2.5, 0, "3"),
+    ],
 )
 def test_what_lies_half_way_goes_away_from_zero(value, digits, text):
     assert rounded_text(value, digits) == text

@@ -152,12 +152,13 @@ def register_case(
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
             registration = _registered(case, wanted, progress=rest)
+        # What is segmented has its notes.
+        notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
+        found = _with_phase_note(found, case)
         registration = _completed(registration, made, found, case.pullback)
-        progress("writing the report", 0.9)
-        outcome = _written(folder, case, registration, truth, found)
+        registration = _with_notes(registration, [*notes, *_found_notes(case, found)])
+        outcome = _written(folder, case, registration, truth, found, progress=part_of(progress, 0.9, 1.0))
     progress("done", 1.0)
-    # What is segmented has its notes.
-    notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
     return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start, notes=notes)
 
 
@@ -245,6 +246,30 @@ def _completed(
     return doubted_contours(registration, pullback)
 
 
+def _with_phase_note(found: Found, case: Case) -> Found:
+    """Note at the pullback that the CCTA shows another phase of the heart, where that is so."""
+    from coreg.registration import phase_note
+
+    if found.pullback is None:
+        return found
+    seen = found.pullback.vessel
+    note = phase_note(case.ccta_phase_percent, seen.gating)
+    seen = dataclasses.replace(seen, notes=(*seen.notes, *([note] if note else [])))
+    return dataclasses.replace(found, pullback=dataclasses.replace(found.pullback, vessel=seen))
+
+
+def _found_notes(case: Case, found: Found) -> list[str]:
+    """What a person should know of how images were read and segmented."""
+    of_ccta = case.ccta_notes if found.ccta is None else found.ccta.vessel.notes
+    return [*of_ccta, *(() if found.pullback is None else found.pullback.vessel.notes)]
+
+
+def _with_notes(registration: Registration, notes: Sequence[str]) -> Registration:
+    """Keep notes with how a registration was made, each once."""
+    provenance = {**registration.provenance, "notes": list(dict.fromkeys(notes))}
+    return dataclasses.replace(registration, provenance=provenance)
+
+
 def _origin(found: SegmentedCcta | SegmentedPullback | None) -> str:
     if found is None:
         return "as given"
@@ -257,11 +282,13 @@ def _written(
     registration: Registration,
     truth: VirtualCatheterPath | None,
     found: Found,
+    *,
+    progress: Progress,
 ) -> Outcome:
     """Measure the errors and write all files of a result."""
+    progress("writing the files", 0.0)
     from coreg.io.landmark_files import write_landmarks
     from coreg.io.results import write_frames, write_registration, write_validation
-    from coreg.registration import phase_note
     from coreg.report import write_report
     from coreg.validation import frame_errors, landmark_errors
 
@@ -272,17 +299,26 @@ def _written(
     if errors:
         write_validation(folder / "validation.csv", errors)
         write_landmarks(folder / LANDMARKS, case.landmarks)
-    if found.pullback is not None:
-        note = phase_note(case.ccta_phase_percent, found.pullback.vessel.gating)
-        seen = found.pullback.vessel
-        seen = dataclasses.replace(seen, notes=(*seen.notes, *([note] if note else [])))
-        found = dataclasses.replace(found, pullback=dataclasses.replace(found.pullback, vessel=seen))
-    more = _written_segmentations(folder / SEGMENTATION, found, case.id, registration.provenance)
-    write_report(folder / REPORT, case, registration, errors, truth_errors, more=more)
+    half = part_of(progress, 0.0, 0.5)
+    more = _written_segmentations(
+        folder / SEGMENTATION, found, case.id, registration.provenance, progress=half
+    )
+    write_report(
+        folder / REPORT,
+        case,
+        registration,
+        errors,
+        truth_errors,
+        more=more,
+        notes=registration.provenance["notes"],
+        progress=part_of(progress, 0.5 if more else 0.0, 1.0),
+    )
     return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, found)
 
 
-def _written_segmentations(folder: Path, found: Found, case_id: str, made: Mapping[str, Any]) -> list[Part]:
+def _written_segmentations(
+    folder: Path, found: Found, case_id: str, made: Mapping[str, Any], *, progress: Progress
+) -> list[Part]:
     """Write the files of what was segmented; returns the sections of the page that show it."""
     from coreg.io.pullback_segmentation_files import write_pullback_segmentation
     from coreg.io.segmentation_files import write_ccta_segmentation
@@ -295,11 +331,11 @@ def _written_segmentations(folder: Path, found: Found, case_id: str, made: Mappi
     if found.pullback is not None:
         case, seen = found.pullback.case, found.pullback.vessel
         write_pullback_segmentation(folder, seen, case.pullback, case.images, case_id=case_id, made=made)
-        parts += pullback_parts(case, seen)
+        parts += pullback_parts(case, seen, progress=part_of(progress, 0.1, 0.5))
     if found.ccta is not None:
         ccta, vessel, shapes = found.ccta.case, found.ccta.vessel, found.ccta.shapes
         write_ccta_segmentation(folder, vessel, shapes, case_id=case_id, made=made)
-        parts += segmentation_parts(ccta, vessel, shapes.surface)
+        parts += segmentation_parts(ccta, vessel, shapes.surface, progress=part_of(progress, 0.5, 1.0))
     return parts
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from coreg.rounding import rounded_text
 
 Progress = Callable[[str, float], None]
+# After so many seconds a stage says again how far it is.
+LONG_S = 8.0
 RESEARCH_ONLY = "For research use only."
 
 
@@ -60,7 +62,7 @@ class Console:
             with _bar() as report:
                 yield report
         else:
-            yield _lines(self.note)
+            yield lines(self.note)
 
 
 @contextmanager
@@ -74,15 +76,21 @@ def _bar() -> Iterator[Progress]:
         yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
 
 
-def _lines(note: Callable[[str], None]) -> Progress:
-    """Print a line for each new stage, with the seconds since the first."""
-    start, last = time.perf_counter(), ""
+def lines(note: Callable[[str], None], clock: Callable[[], float] = time.perf_counter) -> Progress:
+    """Print a line for each new stage, with the seconds since the first, and how far a long one is."""
+    start = told = clock()
+    last = ""
 
     def report(stage: str, fraction: float) -> None:
-        nonlocal last
+        nonlocal last, told
+        now = clock()
         if stage != last:
-            note(f"[{time.perf_counter() - start:5.1f} s] {stage}")
-            last = stage
+            note(f"[{now - start:5.1f} s] {stage}")
+        elif now - told >= LONG_S:
+            note(f"[{now - start:5.1f} s] {stage} ({100.0 * fraction:.0f} % of all)")
+        else:
+            return
+        last, told = stage, now
 
     return report
 

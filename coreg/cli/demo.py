@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,6 +62,7 @@ def demo(
 def _written_patient(seed: int, folder: Path, *, force: bool, progress: Progress) -> PhantomPatient:
     """Draw a patient's images and write them as a case with its truth."""
     progress(f"making synthetic patient {seed}", 0.0)
+    from coreg.cli.console import part_of
     from coreg.cli.phantom import image_truth
     from coreg.io.phantom_files import PullbackTruth, Truth, write_phantom
     from coreg.phantom import lumen_surface, make_ccta, make_patient, make_pullback_images, preset
@@ -69,8 +71,8 @@ def _written_patient(seed: int, folder: Path, *, force: bool, progress: Progress
     patient = make_patient(seed, settings=settings)
     progress("drawing its CCTA", 0.05)
     ccta = make_ccta(patient)
-    progress("drawing its pullback", 0.2)
-    drawn = make_pullback_images(patient, size=PULLBACK_PX)
+    drawing = part_of(progress, 0.2, 0.9)
+    drawn = make_pullback_images(patient, size=PULLBACK_PX, progress=partial(drawing, "drawing its pullback"))
     progress("writing its files", 0.9)
     facts = patient.facts() | ccta.facts() | drawn.facts()
     truth = Truth(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,7 @@ def phantom(
 
     Example: coreg phantom --seed 7 --count 3 --level hard --out phantoms
     """
-    from coreg.cli.console import Console
+    from coreg.cli.console import Console, part_of
     from coreg.io.phantom_files import PullbackTruth, Truth, write_manifest, write_phantom
     from coreg.phantom import (
         ccta_preset,
@@ -94,23 +95,28 @@ def phantom(
     rows = []
     with console.progress() as progress:
         for i in range(count):
-            progress(f"patient {seed + i}", i / count)
+            name, tell = f"patient {seed + i}", part_of(progress, i / count, (i + 1) / count)
+            tell(name, 0.0)
             patient = make_patient(seed + i, settings=settings)
             case = patient.case
             facts, ccta, run = patient.facts(), None, None
             image_level = IMAGE_LEVELS[level]
             if images or dicom:
+                tell(f"{name}: CCTA", 0.05)
                 made = make_ccta(patient, settings=ccta_preset(image_level))
                 facts |= made.facts()
                 ccta = image_truth(made, dicom=dicom)
             if (images or dicom) and not contours:
+                drawing = part_of(tell, 0.2, 0.85)
                 drawn = make_pullback_images(
                     patient,
+                    progress=partial(drawing, f"{name}: pullback"),
                     settings=pullback_preset(image_level, modality=modality.value),
                     ccta_settings=ccta_preset(image_level),
                 )
                 facts |= drawn.facts()
                 run = PullbackTruth(drawn.exported(), drawn.vessel, dicom=dicom)
+            tell(f"{name}: files", 0.85)
             lumen = lumen_surface(patient.lumen)
             truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen, facts)
             write_phantom(

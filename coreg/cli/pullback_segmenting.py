@@ -13,6 +13,7 @@ from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, part_of
 from coreg.cli.options import Phase
 from coreg.cli.provenance import provenance
 from coreg.cli.running import REPORT, entered, use_threads
+from coreg.stretches import counted, frame_marks
 
 if TYPE_CHECKING:
     from coreg.case import PullbackCase
@@ -69,12 +70,13 @@ def segment_pullback_case(
         given = load_pullback(path, progress=part_of(progress, 0.0, 0.3))
         with naming(str(case_file.path)):
             case, vessel = segmented_pullback(given, phase=phase, progress=part_of(progress, 0.3, 0.85))
-        progress("writing the report", 0.85)
+        progress("writing the files", 0.85)
         from coreg.report import write_pullback_report
 
         made, outlined = provenance(case_file, inputs), bool(given.pullback.lumen)
         write_pullback_segmentation(folder, vessel, case.pullback, case.images, case_id=case.id, made=made)
-        write_pullback_report(folder / REPORT, case, vessel, made, outlined=outlined)
+        drawing = part_of(progress, 0.9, 1.0)
+        write_pullback_report(folder / REPORT, case, vessel, made, outlined=outlined, progress=drawing)
     progress("done", 1.0)
     return PullbackOutcome(case, vessel, outlined, out, time.perf_counter() - start)
 
@@ -112,6 +114,8 @@ def segmented_pullback(
     else:
         vessel = segment_pullback(case.known_images, case.pullback, progress=part_of(progress, 0.0, 0.75))
     vessel = without_excluded(vessel, case.pullback)
+    # How positions and contours were read must be known as well as how the images were.
+    vessel = dataclasses.replace(vessel, notes=tuple(dict.fromkeys((*case.pullback.notes, *vessel.notes))))
     return case, _gated(vessel, case, phase, part_of(progress, 0.75, 1.0))
 
 
@@ -185,7 +189,7 @@ def measure_rows(case: PullbackCase, vessel: PullbackVessel) -> list[tuple[str, 
         )
     rows.append(("side branches", str(len(vessel.side_branches))))
     if vessel.calcium:
-        rows.append(("calcium", f"{len(vessel.calcium)} arcs"))
+        rows.append(("calcium", counted(len(vessel.calcium), "arc")))
     if vessel.gating is not None:
         rows.append(("heartbeat", gating_text(case, vessel.gating)))
     return [*rows, ("marked", f"{vessel.marked_share:.0%} of the frames")]
@@ -218,13 +222,7 @@ def _beats_per_min(case: PullbackCase, gating: Gating) -> float | None:
 
 def marked_frames_texts(vessel: PullbackVessel) -> list[str]:
     """Say which frames are not to be trusted, the longest stretches first."""
-    stretches = sorted(vessel.marked_stretches, key=lambda each: each[0] - each[1])
-    texts = [
-        f"frames {first} to {last}: {reason}" if last > first else f"frame {first}: {reason}"
-        for first, last, reason in stretches[:MOST_SHOWN]
-    ]
-    more = len(stretches) - MOST_SHOWN
-    return [*texts, *([f"and {more} more stretches"] if more > 0 else [])]
+    return frame_marks(vessel.marked_stretches, most=MOST_SHOWN)
 
 
 def pullback_data(outcome: PullbackOutcome) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, number, part_of,
 from coreg.cli.provenance import provenance
 from coreg.cli.running import REPORT, entered, use_threads
 from coreg.errors import InputError
+from coreg.stretches import vessel_marks
 
 if TYPE_CHECKING:
     from coreg.case import CctaCase
@@ -79,12 +80,13 @@ def segment_case(
         ccta = load_ccta(path, progress=part_of(progress, 0.0, 0.15))
         with naming(str(case_file.path)):
             vessel, shapes = segmented(ccta, progress=part_of(progress, 0.15, 0.85))
-        progress("writing the report", 0.85)
+        progress("writing the files", 0.85)
         from coreg.report import write_segmentation_report
 
         made = with_phase(provenance(case_file, inputs), ccta.ccta_phase_percent)
         write_ccta_segmentation(folder, vessel, shapes, case_id=ccta.id, made=made)
-        write_segmentation_report(folder / REPORT, ccta, vessel, shapes.surface, made)
+        drawing = part_of(progress, 0.9, 1.0)
+        write_segmentation_report(folder / REPORT, ccta, vessel, shapes.surface, made, progress=drawing)
     progress("done", 1.0)
     return VesselOutcome(ccta.id, vessel, ccta.lumen is not None, out, time.perf_counter() - start)
 
@@ -188,13 +190,7 @@ def vessel_headline(outcome: VesselOutcome) -> str:
 
 def marked_texts(vessel: CctaVessel) -> list[str]:
     """Say where a vessel's lumen is not to be trusted, the longest stretches first."""
-    stretches = sorted(vessel.marked_stretches, key=lambda each: each[0] - each[1])
-    texts = [
-        f"{start:.1f} to {end:.1f} mm: {reason}" if end > start else f"at {start:.1f} mm: {reason}"
-        for start, end, reason in stretches[:MOST_SHOWN]
-    ]
-    more = len(stretches) - MOST_SHOWN
-    return [*texts, *([f"and {more} more stretches"] if more > 0 else [])]
+    return vessel_marks(vessel.marked_stretches, most=MOST_SHOWN)
 
 
 def length_mm(vessel: CctaVessel) -> float:

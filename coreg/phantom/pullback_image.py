@@ -112,6 +112,7 @@ def make_pullback_images(
     size: int = 512,
     frames: Sequence[int] | None = None,
     ccta_settings: CctaSettings | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> PhantomPullback:
     """Make the images of a synthetic pullback; the same arguments always give the same ones.
 
@@ -127,6 +128,8 @@ def make_pullback_images(
         Acquisition indices to draw, rising; by default all. Each looks as it does among all others.
     ccta_settings : CctaSettings, optional
         Of the CCTA image whose plaque, calcium and stent are shown; by default a typical one.
+    progress : callable, optional
+        Takes the share of the frames that is drawn.
 
     Raises
     ------
@@ -148,6 +151,8 @@ def make_pullback_images(
     pixels = np.zeros((len(frame), size, size), dtype=np.uint8)
     truths = []
     for row, i in enumerate(frame.tolist()):
+        if progress is not None:
+            progress(row / len(frame))
         shot = run.shot(i, depth_mm)
         pixels[row] = grid.converted(paint(shot, component_rng(seed, f"pullback frame {i}")))
         truths.append(frame_truth(shot, catheter_mm=catheter_mm))

@@ -2,7 +2,7 @@
 
 from coreg.report.html import Part
 from coreg.report.page import report_html, write_report
-from coreg.report.pullback import pullback_html, pullback_parts, write_pullback_report
+from coreg.report.pullback import pullback_html, pullback_notes, pullback_parts, write_pullback_report
 from coreg.report.segmentation import (
     segmentation_html,
     segmentation_parts,
@@ -14,6 +14,7 @@ from coreg.report.segmentation import (
 __all__ = [
     "Part",
     "pullback_html",
+    "pullback_notes",
     "pullback_parts",
     "report_html",
     "segmentation_html",

@@ -4,7 +4,9 @@ LANDMARKS = """
 Errors are found minus expected: the frame whose plane passes through the point picked in the CCTA, against
 the frame in which it was annotated; its direction from the catheter there, against the annotated angle.
 Below, the annotated frames: the green line (annotated direction) should point at the green diamond (the
-CCTA's landmark, projected into the frame).
+CCTA's landmark, projected into the frame). Names are those of the landmarks in the case. Side branches found
+in the images have names of their own, with "CCTA" or "pullback" before them: equal numbers need not be the
+same branch.
 """
 
 TRUTH = """
@@ -45,8 +47,10 @@ a sudden half turn are suspicious. Slopes are over 1 mm.
 """
 
 CONFIDENCE = """
-Root-mean-square distance of the pullback's lumen from the CCTA's after the radius scale. Shaded frames are
-not reliable: their poses are interpolated, or missing, for the reasons in the table.
+How far the two lumens lie apart in each frame: root-mean-square distance of the pullback's outline from the
+CCTA's lumen, once the CCTA's radius is scaled as above; no line where nothing was measured. Small means that
+the lumens fit there, not that the place is right. Shaded frames are not reliable, for the reasons in the
+table: they have no pose, or one between their neighbours, or a lumen that is not to be trusted.
 """
 
 HYPOTHESES = """
@@ -107,8 +111,8 @@ The segmented lumen with its side branches. L, P and S point to the patient's le
 """
 
 BRANCHES = """
-Arc length is that of the branch's mouth along the vessel, from the ostium; the angle is that between branch
-and vessel.
+Names are those of the CCTA's own branches, drawn without "CCTA" in the figures above. Arc length is that of
+the branch's mouth along the vessel, from the ostium; the angle is that between branch and vessel.
 """
 
 VESSEL_MAKING = """
@@ -120,12 +124,28 @@ Every line runs from the ostium to one end. To segment one of the vessels, write
 ccta.distal. Short or thin branches may be missing.
 """
 
-FRAMES = """
+FRAMES_RANKED = """
 Frames from the best to the worst, with side branches and one of each doubt (yellow frame), as seen on the
-console. The blue outline should follow the border of the lumen; where it is dashed, the border is not seen
-(guide wire, shadow, blood) and bridged. Green: the mouth of a side branch, as far as it is seen. The light
-blue outline, where there is one, is the external elastic membrane. Areas are those of the lumen with the
-mouths closed.
+console.
+"""
+
+FRAMES_IN_ORDER = """
+Frames from the first to the last, all of the same quality, with side branches and one of each doubt (yellow
+frame), as seen on the console.
+"""
+
+FRAMES = """
+The blue outline should follow the border of the lumen; where it is dashed, the border is not seen (guide
+wire, shadow, blood) and bridged. Green: the mouth of a side branch, as far as it is seen. Areas are those of
+the lumen with the mouths closed.
+"""
+
+FRAMES_MEMBRANE = """
+The light blue outline is the external elastic membrane.
+"""
+
+BLACKED = """
+Black patches were blacked out: text and scale marks that the console drew. They count as not seen.
 """
 
 FRAMES_OUTLINED = """
@@ -144,15 +164,19 @@ Shaded: frames without a contour of their own, between their neighbours.
 """
 
 RUN_PROFILE = """
-A lumen that jumps from one frame to the next is suspicious, above all where the quality falls. A plaque
-burden is the share of the area inside the membrane that is not lumen; there is none where most of the
-membrane is hidden. The strip at the bottom tells why frames are marked.
+A lumen that jumps from one frame to the next is suspicious, above all where the quality falls. The strip at
+the bottom tells why frames are marked.
+"""
+
+RUN_PROFILE_MEMBRANE = """
+A plaque burden is the share of the area inside the membrane that is not lumen; there is none where most of
+the membrane is hidden.
 """
 
 UNROLLED = """
 How the lumen is known by angle and place. The guide wire is a grey band that wanders slowly. Side branches
-are green spots of several frames; many small ones are shadows. Angles as in the stored image, about the
-catheter.
+are green spots of several frames; many small ones are shadows. Names are those of the pullback's own
+branches, in the table with "pullback" before them. Angles as in the stored image, about the catheter.
 """
 
 HEARTBEAT = """

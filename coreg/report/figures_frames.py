@@ -18,29 +18,37 @@ from coreg.pullback_measures import areas_mm2
 from coreg.pullback_vessel import OPEN, SEEN, PullbackVessel
 from coreg.report.pullback_views import FramePick, SegmentedRun, shown_reach_mm, white_level
 from coreg.report.style import DOUBT, LANDMARK, PULLBACK, WALL, WIDTH_IN
+from coreg.rounding import rounded_text
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 COLUMNS = 5
-GAP_IN, TITLE_IN, LEGEND_IN = 0.12, 0.62, 0.45
+GAP_IN, ABOVE_IN, TITLE_LINE_IN, LEGEND_IN = 0.12, 0.2, 0.14, 0.45
 TITLE_CHARACTERS = 36
 DASHES = (0, (1.6, 1.2))
 
 
 def frame_gallery(run: SegmentedRun, picks: Sequence[FramePick]) -> Figure:
     """Draw frames as seen on the console, all at one scale, centred on the catheter."""
-    rows = max(1, -(-len(picks) // COLUMNS))
+    titles = [frame_title(run.vessel, pick) for pick in picks]
     side = WIDTH_IN / COLUMNS - GAP_IN
-    height = rows * (side + TITLE_IN) + LEGEND_IN
+    # A row is as high as its longest title needs.
+    above = [
+        ABOVE_IN + TITLE_LINE_IN * max(title.count("\n") + 1 for title in titles[first : first + COLUMNS])
+        for first in range(0, len(picks), COLUMNS)
+    ]
+    height = sum(above) + len(above) * side + LEGEND_IN
     figure = Figure(figsize=(WIDTH_IN, height))
     reach = shown_reach_mm(run.vessel)
     white = 255.0 if run.images is None else white_level(run.images)
     for i, pick in enumerate(picks):
         row, column = divmod(i, COLUMNS)
-        left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * (side + TITLE_IN) - TITLE_IN
+        left, top = column * (side + GAP_IN) + GAP_IN / 2, height - row * side - sum(above[: row + 1])
         place = (left / WIDTH_IN, (top - side) / height, side / WIDTH_IN, side / height)
-        _draw(figure.add_axes(place), run, pick, reach, white)
+        axes = figure.add_axes(place)
+        _draw(axes, run, pick, reach, white)
+        axes.set_title(titles[i], fontsize=8.5, fontweight="normal", loc="center", pad=4)
     figure.legend(handles=_handles(run), loc="lower center", ncols=7)
     return figure
 
@@ -64,17 +72,18 @@ def _draw(axes: Axes, run: SegmentedRun, pick: FramePick, reach: float, white: f
     marked = bool(vessel.reason[pick.frame])
     for spine in axes.spines.values():
         spine.set(visible=True, color=DOUBT if marked else "#bbbbbb", linewidth=3.0 if marked else 1.0)
-    axes.set_title(_title(vessel, pick), fontsize=8.5, fontweight="normal", loc="center", pad=4)
 
 
-def _title(vessel: PullbackVessel, pick: FramePick) -> str:
+def frame_title(vessel: PullbackVessel, pick: FramePick) -> str:
+    """Say which frame it is and why it is shown, its numbers, and all of the reason against it."""
     area = areas_mm2(vessel.wall_mm[[pick.frame]])[0]
-    head = textwrap.shorten(f"frame {pick.frame}: {pick.why}", TITLE_CHARACTERS + 2, placeholder="…")
-    lumen = f"lumen {area:.1f} mm²" if vessel.outlined[pick.frame] else "no lumen"
-    numbers = f"quality {vessel.quality[pick.frame]:.2f}, {lumen}"
-    reason = vessel.reason[pick.frame]
-    shown = textwrap.shorten(reason, TITLE_CHARACTERS + 2, placeholder="…") if reason else ""
-    return "\n".join(each for each in (head, numbers, shown) if each)
+    lumen = f"lumen {rounded_text(area)} mm²" if vessel.outlined[pick.frame] else "no lumen"
+    texts = (
+        f"frame {pick.frame}: {pick.why}",
+        f"quality {rounded_text(vessel.quality[pick.frame])}, {lumen}",
+        vessel.reason[pick.frame],
+    )
+    return "\n".join(line for text in texts for line in textwrap.wrap(text, TITLE_CHARACTERS))
 
 
 def _show(axes: Axes, images: PullbackImages, frame: int, reach: float, white: float) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib import patheffects
@@ -19,8 +23,8 @@ from coreg.report.pullback_views import (
     columns_of,
     lengthwise_cut,
     named_branches,
-    shown_reach_mm,
     white_level,
+    whole_reach_mm,
 )
 from coreg.report.style import (
     CALCIUM,
@@ -34,8 +38,10 @@ from coreg.report.style import (
     frame_ticks,
     spans,
 )
+from coreg.rounding import rounded_text
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 STATES = {
     SEEN: ("#e3ebf3", "wall seen"),
@@ -46,11 +52,12 @@ STATES = {
     UNDRAWN: ("#ffffff", "no contour"),
 }
 LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 0.75, 0.15, 0.5, 0.95
-GAP_IN, BETWEEN_IN, LINE_IN = 0.12, 0.2, 0.25
+GAP_IN, BETWEEN_IN, LINE_IN, LEGEND_LINE_IN = 0.12, 0.2, 0.25, 0.2
 PANEL_IN = WIDTH_IN - LEFT_IN - RIGHT_IN
-CUT_IN, MAP_IN, BEATS_IN = 1.75, 3.1, 1.2
+CUT_IN, MAP_IN, BEATS_IN = 2.2, 3.1, 1.2
 MOST_BEAT_ROWS, FRAMES_PER_ROW = 4, 450
-MOST_REASONS, NAME_HEIGHTS = 6, 3
+MOST_REASONS, REASON_CHARACTERS, NAME_HEIGHTS = 6, 52, 3
+QUALITY_COLUMNS, OTHER = 3, "#8b95a3"
 
 
 def cuts(run: SegmentedRun) -> Figure:
@@ -60,7 +67,7 @@ def cuts(run: SegmentedRun) -> Figure:
         views = [(0, False), *views]
     height = TOP_IN + len(views) * CUT_IN + (len(views) - 1) * GAP_IN + BOTTOM_IN
     figure = Figure(figsize=(WIDTH_IN, height))
-    reach, frames, columns = shown_reach_mm(run.vessel), run.frames, columns_of(run)
+    reach, frames, columns = whole_reach_mm(run), run.frames, columns_of(run)
     white = 255.0 if run.images is None else white_level(run.images)
     for i, (angle, outlined) in enumerate(views):
         bottom = height - TOP_IN - (i + 1) * CUT_IN - i * GAP_IN
@@ -146,7 +153,9 @@ def _handles(run: SegmentedRun) -> list[Line2D | Patch]:
     if run.vessel.marked.any():
         handles.append(Patch(color=DOUBT, alpha=0.5, label="lumen not to be trusted"))
     if run.vessel.side_branches:
-        handles.append(Line2D([], [], color=LANDMARK, linestyle=(0, (4, 2)), label="side branch"))
+        handles.append(
+            Line2D([], [], color=LANDMARK, linestyle=(0, (4, 2)), label="side branch of the pullback")
+        )
     return handles
 
 
@@ -158,7 +167,9 @@ def profiles(run: SegmentedRun) -> Figure:
     """Draw areas, plaque burden where a membrane is known, and the quality with its reasons."""
     vessel, frames = run.vessel, run.frames
     panels_in = [2.9, 1.6, 1.6] if vessel.eem_mm is not None else [2.9, 1.6]
-    height = TOP_IN + sum(panels_in) + BETWEEN_IN * (len(panels_in) - 1) + BOTTOM_IN + LINE_IN
+    doubts = _doubts(run)
+    lines = _legend_lines([each.name for each in doubts])
+    height = TOP_IN + sum(panels_in) + BETWEEN_IN * (len(panels_in) - 1) + BOTTOM_IN + lines * LEGEND_LINE_IN
     figure = Figure(figsize=(WIDTH_IN, height))
     panels, top = [], height - TOP_IN
     for panel_in in panels_in:
@@ -172,7 +183,7 @@ def profiles(run: SegmentedRun) -> Figure:
     _areas(area, run)
     for each in burden:
         _burden(each, run)
-    figure.legend(handles=_quality(quality, run), loc="lower center", ncols=3)
+    figure.legend(handles=_quality(quality, run, doubts), loc="lower center", ncols=QUALITY_COLUMNS)
     frame_ticks(area, frames.position_mm, frames.frame)
     along_vessel(quality, frames.position_mm)
     return figure
@@ -193,7 +204,7 @@ def _areas(axes: Axes, run: SegmentedRun) -> None:
     smallest = measures_of(vessel).smallest_frame
     if smallest is not None:
         at = run.position_at(smallest)
-        name = f"smallest: {lumen[smallest]:.1f} mm², frame {smallest}"
+        name = f"smallest: {rounded_text(lumen[smallest])} mm², frame {smallest}"
         axes.plot(at, lumen[smallest], "v", color="black", markersize=7, linestyle="", label=name)
     axes.set(ylabel="area (mm²)", ylim=(0.0, 1.5 * float(np.percentile(outer[frames.frame], 99.5))))
     _branch_lines(axes, run)
@@ -228,25 +239,51 @@ def _burden(axes: Axes, run: SegmentedRun) -> None:
     _branch_lines(axes, run)
 
 
-def _quality(axes: Axes, run: SegmentedRun) -> list[Line2D | Patch]:
-    """Draw the quality with a strip of reasons below; return entries of a legend, most frequent first."""
-    vessel, frames = run.vessel, run.frames
-    reasons = [vessel.reason[each] for each in frames.frame.tolist()]
+class Doubted(NamedTuple):
+    """Frames (N,) that are marked for one reason, with its colour and its name in the legend."""
+
+    flags: BoolArray
+    colour: str
+    name: str
+
+
+def _doubts(run: SegmentedRun) -> list[Doubted]:
+    """Group marked frames by reason, the most frequent first; rare ones share a group."""
+    reason = np.array([run.vessel.reason[each] for each in run.frames.frame.tolist()])
+    reasons, counts = np.unique(reason[reason != ""], return_counts=True)
+    ranked = reasons[np.argsort(-counts, kind="stable")].tolist()
+    # One more has a colour of its own still, rather than a group.
+    most = MOST_REASONS if len(ranked) <= MOST_REASONS else MOST_REASONS - 1
+    groups = [([each], colour, each) for each, colour in zip(ranked[:most], TREE_COLOURS, strict=False)]
+    if ranked[most:]:
+        groups.append((ranked[most:], OTHER, f"{len(ranked) - most} other reasons, see the table above"))
+    found = []
+    for members, colour, name in groups:
+        flags = np.isin(reason, members)
+        text = textwrap.fill(f"{name} ({flags.sum()})", REASON_CHARACTERS)
+        found.append(Doubted(flags, colour, text))
+    return found
+
+
+def _legend_lines(names: Sequence[str]) -> int:
+    """Lines of the quality's legend, whose columns are filled from above."""
+    lines = [1, *(name.count("\n") + 1 for name in names)]
+    rows = -(-len(lines) // QUALITY_COLUMNS)
+    return max(sum(lines[first : first + rows]) for first in range(0, len(lines), rows))
+
+
+def _quality(axes: Axes, run: SegmentedRun, doubts: Sequence[Doubted]) -> list[Line2D | Patch]:
+    """Draw the quality with a strip of reasons below; return entries of a legend."""
+    frames = run.frames
     handles: list[Line2D | Patch] = [Line2D([], [], color=PULLBACK, label="quality of the lumen")]
-    for i, reason in enumerate(sorted(set(filter(None, reasons)), key=lambda each: -reasons.count(each))):
-        colour = TREE_COLOURS[i % len(TREE_COLOURS)]
-        flags = np.array([each == reason for each in reasons])
+    for flags, colour, name in doubts:
         for start, stop in spans(flags, frames.position_mm):
             axes.axvspan(start, stop, ymin=0.0, ymax=0.12, color=colour, linewidth=0)
             axes.axvspan(start, stop, ymin=0.12, color=colour, alpha=0.16, linewidth=0)
-        handles.append(Patch(color=colour, label=f"{_short(reason)} ({reasons.count(reason)})"))
-    axes.plot(frames.position_mm, vessel.quality[frames.frame], color=PULLBACK, linewidth=1.2)
+        handles.append(Patch(color=colour, label=name))
+    axes.plot(frames.position_mm, run.vessel.quality[frames.frame], color=PULLBACK, linewidth=1.2)
     axes.set(ylabel="quality (0 to 1)", ylim=(0.0, 1.05))
-    return handles[:MOST_REASONS]
-
-
-def _short(text: str, most: int = 52) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return handles
 
 
 def unrolled(run: SegmentedRun) -> Figure:
@@ -332,7 +369,13 @@ def _map_handles(vessel: PullbackVessel) -> list[Line2D | Patch]:
     if named_branches(vessel):
         handles.append(
             Line2D(
-                [], [], marker="o", markerfacecolor="none", color="black", linestyle="", label="side branch"
+                [],
+                [],
+                marker="o",
+                markerfacecolor="none",
+                color="black",
+                linestyle="",
+                label="side branch of the pullback",
             )
         )
     return handles

@@ -135,7 +135,7 @@ def _vessel_handles(vessel: CctaVessel) -> list[Line2D | Patch]:
     if vessel.marked.any():
         handles.append(Patch(color=DOUBT, alpha=0.5, label="lumen not to be trusted"))
     if vessel.side_branches:
-        handles.append(Line2D([], [], color=LANDMARK, linestyle=(0, (4, 2)), label="side branch"))
+        handles.append(Line2D([], [], color=LANDMARK, linestyle=(0, (4, 2)), label="side branch of the CCTA"))
     return handles
 
 

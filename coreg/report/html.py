@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from coreg import __version__
 from coreg.report.tables import Card, Table
+
+Progress = Callable[[str, float], None]
 
 
 class Part(NamedTuple):
@@ -23,9 +25,10 @@ class Part(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What stands on top: whose page it is, facts, and a verdict with what it means and why.
+    """What stands on top: whose page it is, facts, a verdict with what it means and why, and notes.
 
-    ``verdict`` is ``good``, ``review`` or ``failed``, which colour it, or any other word.
+    ``verdict`` is ``good``, ``review`` or ``failed``, which colour it, or any other word. Notes are what
+    a person should know besides; they speak neither for nor against the result.
     """
 
     title: str
@@ -33,6 +36,21 @@ class Head(NamedTuple):
     verdict: str
     meaning: str
     reasons: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def unique(texts: Iterable[str]) -> tuple[str, ...]:
+    """Leave out what was said before."""
+    return tuple(dict.fromkeys(texts))
+
+
+def with_marks(meaning: str, marks: Sequence[str]) -> str:
+    """Lead over to what is marked, where something is."""
+    return f"{meaning} Not to be trusted:" if marks else meaning
+
+
+def silent(_stage: str, _share: float) -> None:
+    """Tell nobody about progress."""
 
 
 def case_facts(patient: str | None, vessel: str | None) -> list[str]:

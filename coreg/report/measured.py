@@ -15,7 +15,9 @@ from coreg.landmarks import Landmark
 from coreg.report.cuts import Outlines, areas_mm2, lumen_outlines
 from coreg.report.figures_across import COLUMNS, Section
 from coreg.report.figures_along import Frames, Mark, Profile
+from coreg.report.tables import number
 from coreg.result import Registration
+from coreg.rounding import rounded_text
 from coreg.validation import LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
@@ -171,7 +173,7 @@ def sections_by_fit(data: Measured, residual_mm: FloatArray) -> list[Section]:
         chosen.setdefault(int(ranked[pick]), name)
     return [
         Section(
-            f"frame {data.frames.frame[row]}: {name}, {residual_mm[row]:.2f} mm",
+            f"frame {data.frames.frame[row]}: {name}, {rounded_text(residual_mm[row])} mm",
             data.contours[row],
             data.before[row],
             data.after[row],
@@ -195,13 +197,13 @@ def sections_at_landmarks(
             continue
         near = round(row)
         miss = (
-            f"{error.error_mm:+.2f} mm, {error.error_deg:+.0f}°"
+            f"{rounded_text(error.error_mm, signed=True)} mm, {number(error.error_deg, 0, signed=True)}°"
             if np.isfinite(error.error_mm)
             else "not measurable"
         )
         sections.append(
             Section(
-                f"frame {data.frames.frame[near]}: {error.id}\n{miss}",
+                f"frame {data.frames.frame[near]}: landmark {error.id}\n{miss}",
                 data.contours[near],
                 data.before[near],
                 data.after[near],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from coreg.report import captions
 from coreg.report import figures_along as along
 from coreg.report.figures_across import cross_sections
 from coreg.report.figures_space import triangles_near, vessel_in_space
-from coreg.report.html import Head, Part, case_facts, rendered
+from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, unique
 from coreg.report.measured import (
     Measured,
     area_agreement,
@@ -34,6 +34,7 @@ from coreg.report.tables import (
 from coreg.result import Registration
 from coreg.validation import FrameErrors, LandmarkError, landmark_errors
 
+STAGE, MEASURED = "report: registration", 2
 VERDICTS = {
     "good": "The lumens agree and nothing speaks against this placement.",
     "review": "A person has to look at this placement before it is used.",
@@ -49,9 +50,12 @@ def write_report(
     truth_errors: FrameErrors | None = None,
     *,
     more: Sequence[Part] = (),
+    notes: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> None:
     """Write ``report.html``; see ``report_html``."""
-    path.write_text(report_html(case, registration, errors, truth_errors, more=more), encoding="utf-8")
+    html = report_html(case, registration, errors, truth_errors, more=more, notes=notes, progress=progress)
+    path.write_text(html, encoding="utf-8")
 
 
 def report_html(
@@ -61,6 +65,8 @@ def report_html(
     truth_errors: FrameErrors | None = None,
     *,
     more: Sequence[Part] = (),
+    notes: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> str:
     """Make one self-contained HTML page of a registration.
 
@@ -76,10 +82,15 @@ def report_html(
         Of all frames, where a phantom's exact poses are known.
     more : sequence of Part
         Further sections, such as those of a segmentation, before how it was made.
+    notes : sequence of str
+        What a person should know besides, such as how inputs were read.
+    progress : callable
+        Takes a stage's name and the share that is done.
     """
+    progress(STAGE, 0.0)
     data = measured(case, registration)
     with look():
-        parts = _parts(case, registration, data, errors, truth_errors)
+        parts = _parts(case, registration, data, errors, truth_errors, progress)
     known = [each for each in case.landmarks if each.id in {error.id for error in errors}]
     rigid_errors = landmark_errors(registration.rigid_path, known)
     pullback = case.pullback
@@ -90,7 +101,14 @@ def report_html(
         pullback.view,
     ]
     return rendered(
-        Head(case.id, facts, registration.verdict, VERDICTS[registration.verdict], registration.reasons),
+        Head(
+            case.id,
+            facts,
+            registration.verdict,
+            VERDICTS[registration.verdict],
+            registration.reasons,
+            unique(notes),
+        ),
         cards(registration, errors, rigid_errors, truth_errors, area_agreement(data)),
         [*parts, *more, *_making_parts(registration)],
     )
@@ -102,16 +120,23 @@ def _parts(
     data: Measured,
     errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None,
+    progress: Progress,
 ) -> list[Part]:
-    return [
-        *_landmark_part(registration, case, data, errors),
-        *_truth_part(data, truth_errors),
-        *_lengthwise_parts(registration, case, data, errors),
-        *_fit_part(data, registration),
-        _space_part(case, registration),
-        _motion_part(data, registration),
-        _confidence_part(case, data, registration),
+    steps: list[Callable[[], Sequence[Part]]] = [
+        lambda: _landmark_part(registration, case, data, errors),
+        lambda: _truth_part(data, truth_errors),
+        lambda: _lengthwise_parts(registration, case, data, errors),
+        lambda: _fit_part(data, registration),
+        lambda: _space_part(case, registration),
+        lambda: _motion_part(data, registration),
+        lambda: _confidence_part(case, data, registration),
     ]
+    parts: list[Part] = []
+    for i, step in enumerate(steps):
+        # What was measured before took as long as two or three figures.
+        progress(STAGE, (i + MEASURED) / (len(steps) + MEASURED))
+        parts += step()
+    return parts
 
 
 def _landmark_part(
@@ -175,17 +200,17 @@ def _fit_part(data: Measured, registration: Registration) -> list[Part]:
     return [Part("sections", "Cross-sections", captions.SECTIONS, [svg_uri(cross_sections(sections))])]
 
 
-def _space_part(case: Case, registration: Registration) -> Part:
+def _space_part(case: Case, registration: Registration) -> list[Part]:
     path = registration.path
     posed = path.origin_mm[path.posed]
     line = registration.centerline.points_mm
     triangles = triangles_near(case.known_lumen, posed if len(posed) else line)
     known = [(each.id, each.world_mm) for each in case.landmarks if each.world_mm is not None]
     figure = vessel_in_space(triangles, line, path.origin_mm, path.reliable, known)
-    return Part("space", "In space", captions.SPACE, [png_uri(figure)])
+    return [Part("space", "In space", captions.SPACE, [png_uri(figure)])]
 
 
-def _motion_part(data: Measured, registration: Registration) -> Part:
+def _motion_part(data: Measured, registration: Registration) -> list[Part]:
     path, rigid = registration.path, in_rows_of(registration.path, registration.rigid_path)
     figure = along.motion(
         data.frames,
@@ -194,16 +219,14 @@ def _motion_part(data: Measured, registration: Registration) -> Part:
         np.degrees(path.rotation_rad),
         np.degrees(rigid.rotation_rad),
     )
-    return Part("motion", "Motion of the catheter", captions.MOTION, [svg_uri(figure)])
+    return [Part("motion", "Motion of the catheter", captions.MOTION, [svg_uri(figure)])]
 
 
-def _confidence_part(case: Case, data: Measured, registration: Registration) -> Part:
+def _confidence_part(case: Case, data: Measured, registration: Registration) -> list[Part]:
     excluded = np.isin(data.frames.frame, list(case.pullback.excluded))
     figure = along.confidence(data.frames, registration.residual_mm, excluded)
     table = reason_table(registration.path)
-    return Part(
-        "confidence", "Confidence", captions.CONFIDENCE, [svg_uri(figure)], [table] if table.rows else []
-    )
+    return [Part("confidence", "Confidence", captions.CONFIDENCE, [svg_uri(figure)], [table])]
 
 
 def _making_parts(registration: Registration) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from coreg.pullback_vessel import Gating, PullbackVessel
 from coreg.report import captions
 from coreg.report.figures_frames import frame_gallery
 from coreg.report.figures_run import cuts, heartbeat, profiles, unrolled
-from coreg.report.html import Head, Part, case_facts, rendered
-from coreg.report.pullback_views import SegmentedRun, picked_frames
+from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, unique, with_marks
+from coreg.report.pullback_views import SegmentedRun, all_alike, blacked_out, picked_frames
 from coreg.report.style import look, png_uri
 from coreg.report.tables import DASH, Card, Table, flat_table, number
+from coreg.stretches import counted, frame_marks
 
-MOST_MARKED = 0.1
+STAGE = "report: pullback"
+MOST_MARKED, MOST_NAMED = 0.1, 6
 MEANINGS = {
     "segmented": "Little of the lumen is marked; look whether the outlines follow it.",
     "review": "Much of the lumen is not to be trusted; look at it before it is used.",
@@ -37,14 +39,26 @@ _FACTS = {
 
 
 def write_pullback_report(
-    path: Path, case: PullbackCase, vessel: PullbackVessel, made: Mapping[str, Any], *, outlined: bool
+    path: Path,
+    case: PullbackCase,
+    vessel: PullbackVessel,
+    made: Mapping[str, Any],
+    *,
+    outlined: bool,
+    progress: Progress = silent,
 ) -> None:
     """Write ``report.html``; see ``pullback_html``."""
-    path.write_text(pullback_html(case, vessel, made, outlined=outlined), encoding="utf-8")
+    html = pullback_html(case, vessel, made, outlined=outlined, progress=progress)
+    path.write_text(html, encoding="utf-8")
 
 
 def pullback_html(
-    case: PullbackCase, vessel: PullbackVessel, made: Mapping[str, Any], *, outlined: bool = False
+    case: PullbackCase,
+    vessel: PullbackVessel,
+    made: Mapping[str, Any],
+    *,
+    outlined: bool = False,
+    progress: Progress = silent,
 ) -> str:
     """Make one self-contained HTML page of a segmented pullback.
 
@@ -58,6 +72,8 @@ def pullback_html(
         How it was made.
     outlined : bool
         Whether the contours are those of the case.
+    progress : callable
+        Takes a stage's name and the share that is done.
     """
     verdict = "review" if vessel.marked_share > MOST_MARKED else "segmented"
     verdict = "measured" if outlined else verdict
@@ -69,44 +85,79 @@ def pullback_html(
         "from the contours of the case" if outlined else "from the images",
     ]
     making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
-    head = Head(case.id, facts, verdict, MEANINGS[verdict], vessel.notes)
-    parts = pullback_parts(case, vessel, outlined=outlined)
+    marks = frame_marks(vessel.marked_stretches, most=MOST_NAMED)
+    meaning, notes = with_marks(MEANINGS[verdict], marks), pullback_notes(case, vessel)
+    head = Head(case.id, facts, verdict, meaning, marks, notes)
+    parts = pullback_parts(case, vessel, outlined=outlined, progress=progress)
     return rendered(head, _cards(case, vessel, outlined=outlined), [*parts, making])
 
 
-def pullback_parts(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool = False) -> list[Part]:
+def pullback_notes(case: PullbackCase, vessel: PullbackVessel) -> tuple[str, ...]:
+    """Collect what a person should know of how a pullback was read and segmented."""
+    of_images = () if case.images is None else case.images.notes
+    return unique([*case.pullback.notes, *of_images, *vessel.notes])
+
+
+def pullback_parts(
+    case: PullbackCase, vessel: PullbackVessel, *, outlined: bool = False, progress: Progress = silent
+) -> list[Part]:
     """Make the sections of a page that show a segmented pullback."""
     run = SegmentedRun(case.pullback, vessel, case.images)
+    steps: list[Callable[[], Sequence[Part]]] = [
+        lambda: _frame_part(run, outlined=outlined),
+        lambda: _cut_part(run),
+        lambda: _run_part(run),
+        lambda: [] if outlined and not vessel.side_branches else _unrolled_part(run),
+        lambda: _heart_part(run),
+        lambda: _fact_part(case),
+    ]
+    parts: list[Part] = []
     with look():
-        frames = png_uri(frame_gallery(run, picked_frames(run)))
-        lengthwise, along = png_uri(cuts(run)), png_uri(profiles(run))
-    text = captions.FRAMES_OUTLINED if outlined else captions.FRAMES
-    of_cuts = captions.CUTS if case.images is not None else captions.CUTS_OUTLINED
+        for i, step in enumerate(steps):
+            progress(STAGE, i / len(steps))
+            parts += step()
+    return parts
+
+
+def _frame_part(run: SegmentedRun, *, outlined: bool) -> list[Part]:
+    figure = png_uri(frame_gallery(run, picked_frames(run)))
+    texts = [captions.FRAMES_IN_ORDER if all_alike(run) else captions.FRAMES_RANKED, captions.FRAMES]
+    if outlined:
+        texts = [captions.FRAMES_OUTLINED]
+    if run.vessel.eem_mm is not None:
+        texts.append(captions.FRAMES_MEMBRANE)
+    return [Part("frames", "Pullback: frames", " ".join([*texts, *_blacked(run)]), [figure])]
+
+
+def _cut_part(run: SegmentedRun) -> list[Part]:
+    text = captions.CUTS if run.images is not None else captions.CUTS_OUTLINED
+    caption = " ".join([text, *_blacked(run)])
     return [
-        Part("frames", "Pullback: frames", text, [frames]),
-        Part("cuts", "Pullback: lengthwise cuts", of_cuts, [lengthwise], [_marked_table(vessel)]),
-        Part("run", "Pullback: along the vessel", captions.RUN_PROFILE, [along]),
-        *([] if outlined and not vessel.side_branches else [_unrolled_part(run)]),
-        *_heart_part(run),
-        *_fact_part(case, vessel),
+        Part("cuts", "Pullback: lengthwise cuts", caption, [png_uri(cuts(run))], [_marked_table(run.vessel)])
     ]
 
 
-def _unrolled_part(run: SegmentedRun) -> Part:
-    with look():
-        figure = png_uri(unrolled(run))
+def _blacked(run: SegmentedRun) -> list[str]:
+    return [captions.BLACKED] if blacked_out(run.images) else []
+
+
+def _run_part(run: SegmentedRun) -> list[Part]:
+    burden = [] if run.vessel.eem_mm is None else [captions.RUN_PROFILE_MEMBRANE]
+    caption = " ".join([captions.RUN_PROFILE, *burden])
+    return [Part("run", "Pullback: along the vessel", caption, [png_uri(profiles(run))])]
+
+
+def _unrolled_part(run: SegmentedRun) -> list[Part]:
     tables = [_branch_table(run), _calcium_table(run)]
-    return Part("unrolled", "Pullback: unrolled", captions.UNROLLED, [figure], tables)
+    return [Part("unrolled", "Pullback: unrolled", captions.UNROLLED, [png_uri(unrolled(run))], tables)]
 
 
 def _heart_part(run: SegmentedRun) -> list[Part]:
     gating = run.vessel.gating
     if gating is None:
         return []
-    with look():
-        figure = png_uri(heartbeat(run))
     table = _gating_table(gating)
-    return [Part("heartbeat", "Pullback: heartbeat", captions.HEARTBEAT, [figure], [table])]
+    return [Part("heartbeat", "Pullback: heartbeat", captions.HEARTBEAT, [png_uri(heartbeat(run))], [table])]
 
 
 def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> list[Card]:
@@ -167,7 +218,7 @@ def _calcium_card(vessel: PullbackVessel, *, outlined: bool) -> Card:
         return Card("calcium", "not known", "contours of the lumen do not show it")
     widest = max((np.degrees(each.extent_rad) for each in vessel.calcium), default=0.0)
     note = f"up to {widest:.0f}° wide" if vessel.calcium else "none seen"
-    return Card("calcium", _counted(len(vessel.calcium), "arc"), note)
+    return Card("calcium", counted(len(vessel.calcium), "arc"), note)
 
 
 def _unit(value: float | None, digits: int, unit: str) -> str:
@@ -182,13 +233,9 @@ def _text(value: int | None) -> str:
     return DASH if value is None else str(value)
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
 def _marked_table(vessel: PullbackVessel) -> Table:
     rows = [
-        [f"{first} to {last}" if last > first else str(first), str(last - first + 1), reason]
+        [_range(first, last), str(last - first + 1), reason]
         for first, last, reason in vessel.marked_stretches
     ]
     return Table(("not to be trusted (frames)", "how many", "why"), rows, words=(0, 2))
@@ -197,7 +244,7 @@ def _marked_table(vessel: PullbackVessel) -> Table:
 def _branch_table(run: SegmentedRun) -> Table:
     rows = [
         [
-            each.id,
+            f"pullback {each.id}",
             DASH if each.frame is None else number(each.frame, 1),
             _range(each.first_frame, each.last_frame),
             DASH if each.frame is None else number(run.position_at(each.frame), 1),
@@ -214,7 +261,7 @@ def _calcium_table(run: SegmentedRun) -> Table:
     rows = [
         [
             each.id,
-            f"{each.first_frame} to {each.last_frame}",
+            _range(each.first_frame, each.last_frame),
             number(abs(run.position_at(each.last_frame) - run.position_at(each.first_frame)), 1),
             number(_degrees(each.angle_rad), 0),
             number(float(np.degrees(each.extent_rad)), 0),
@@ -235,7 +282,10 @@ def _gating_table(gating: Gating) -> Table:
 
 
 def _range(first: float | None, last: float | None) -> str:
-    return DASH if first is None or last is None else f"{first:.0f} to {last:.0f}"
+    if first is None or last is None:
+        return DASH
+    start, end = number(first, 0), number(last, 0)
+    return start if start == end else f"{start} to {end}"
 
 
 def _degrees(angle_rad: float) -> float:
@@ -243,7 +293,7 @@ def _degrees(angle_rad: float) -> float:
     return 180.0 - (180.0 - float(np.degrees(angle_rad))) % 360.0
 
 
-def _fact_part(case: PullbackCase, vessel: PullbackVessel) -> list[Part]:
+def _fact_part(case: PullbackCase) -> list[Part]:
     images = case.images
     if images is None:
         return []
@@ -259,10 +309,5 @@ def _fact_part(case: PullbackCase, vessel: PullbackVessel) -> list[Part]:
     rows = [
         [_FACTS.get(name, name), values.get(name, DASH), source] for name, source in images.sources.items()
     ]
-    notes = [[each] for each in _unique([*images.notes, *vessel.notes])]
-    tables = [Table(("fact", "value", "from"), rows, words=(0, 1, 2)), Table(("note",), notes)]
+    tables = [Table(("fact", "value", "from"), rows, words=(0, 1, 2))]
     return [Part("facts", "Pullback: what is known of the images", captions.RUN_FACTS, (), tables)]
-
-
-def _unique(texts: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(texts))

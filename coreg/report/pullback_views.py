@@ -24,6 +24,10 @@ MOST_PIXELS = 240
 MOST_LOOKED_AT, DIMMEST_WHITE = 40, 60.0
 MOST_BRANCHES = 5
 MOST_DOUBTS = 4
+RANKS = ("best", "better quarter", "median", "worse quarter", "worst")
+PLACES = ("first", "at a quarter", "middle", "at three quarters", "last")
+# Less does not show in two decimals.
+ALIKE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +135,27 @@ def shown_reach_mm(vessel: PullbackVessel) -> float:
     return float(min(1.2 * np.percentile(outline, 99.5) + 0.3, vessel.field_of_view_mm))
 
 
+def whole_reach_mm(run: SegmentedRun) -> float:
+    """How far from the catheter pictures must reach to show all of the images, or else all outlines."""
+    if run.images is not None:
+        return run.images.field_of_view_mm
+    vessel = run.vessel
+    outline = (vessel.wall_mm if vessel.eem_mm is None else vessel.eem_mm)[vessel.frame]
+    return 1.05 * float(outline.max()) + 0.1
+
+
+def blacked_out(images: PullbackImages | None) -> bool:
+    """Tell whether marks within the field of view were blacked out."""
+    if images is None:
+        return False
+    rows, columns = np.indices(images.pixels.shape[1:])
+    x = (columns - images.catheter_px[0]) * images.pixel_spacing_mm[0]
+    y = (rows - images.catheter_px[1]) * images.pixel_spacing_mm[1]
+    inside = np.hypot(x, y) <= images.field_of_view_mm
+    masks = [*images.marks.values(), *([] if images.hidden is None else [images.hidden])]
+    return any(bool((mask & inside).any()) for mask in masks)
+
+
 def named_branches(vessel: PullbackVessel) -> list[tuple[SideBranch, float, float]]:
     """Side branches with a place: each with its frame and its angle in rad."""
     return [
@@ -141,11 +166,14 @@ def named_branches(vessel: PullbackVessel) -> list[tuple[SideBranch, float, floa
 
 
 def picked_frames(run: SegmentedRun) -> list[FramePick]:
-    """Choose frames from the best to the worst, with side branches, and of each doubt."""
+    """Choose frames from the best to the worst, with side branches, and of each doubt.
+
+    Frames that are all alike have no best one; then they come from the first to the last.
+    """
     vessel = run.vessel
     known = _known_frames(run)
-    ranked = known[np.argsort(-vessel.quality[known], kind="stable")]
-    names = ("best", "better quarter", "median", "worse quarter", "worst")
+    ranked = known if all_alike(run) else known[np.argsort(-vessel.quality[known], kind="stable")]
+    names = PLACES if all_alike(run) else RANKS
     places = np.rint(np.linspace(0, len(ranked) - 1, len(names))).astype(int)
     picks = [FramePick(int(ranked[at]), name) for at, name in zip(places, names, strict=True)]
     smallest = measures_of(vessel).smallest_frame
@@ -153,13 +181,20 @@ def picked_frames(run: SegmentedRun) -> list[FramePick]:
         picks.append(FramePick(smallest, "smallest lumen"))
     likely = sorted(named_branches(vessel), key=lambda each: -each[0].probability)[:MOST_BRANCHES]
     for branch, frame, _ in sorted(likely, key=lambda each: each[1]):
-        picks.append(FramePick(int(known[np.argmin(np.abs(known - frame))]), f"side branch {branch.id}"))
+        picks.append(
+            FramePick(int(known[np.argmin(np.abs(known - frame))]), f"pullback side branch {branch.id}")
+        )
     shown = {vessel.reason[pick.frame] for pick in picks}
     picks += [pick for pick in _doubted(vessel) if vessel.reason[pick.frame] not in shown]
     chosen: dict[int, str] = {}
     for pick in picks:
         chosen[pick.frame] = f"{chosen[pick.frame]}, {pick.why}" if pick.frame in chosen else pick.why
     return [FramePick(frame, why) for frame, why in chosen.items()]
+
+
+def all_alike(run: SegmentedRun) -> bool:
+    """Tell whether the frames that may be picked have the same quality."""
+    return bool(np.ptp(run.vessel.quality[_known_frames(run)]) < ALIKE)
 
 
 def _known_frames(run: SegmentedRun) -> IntArray:

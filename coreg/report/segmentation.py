@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from coreg.calcium import calcium_deposits
 from coreg.case import CctaCase
@@ -17,14 +18,16 @@ from coreg.report import captions
 from coreg.report.figures_slabs import Dot, Stroke, slabs
 from coreg.report.figures_space import lines_in_space, triangles_near
 from coreg.report.figures_vessel import picked_sections, section_gallery, straightened_views, vessel_profiles
-from coreg.report.html import Head, Part, case_facts, rendered
+from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, with_marks
 from coreg.report.style import DOUBT, LANDMARK, LUMEN, TREE_COLOURS, look, png_uri
 from coreg.report.tables import DASH, Card, Table, flat_table, number
+from coreg.stretches import counted, lengths_text, vessel_marks
 from coreg.surface import Surface
 
 FloatArray = npt.NDArray[np.float64]
 
-MOST_MARKED = 0.1
+STAGE = "report: CCTA"
+MOST_MARKED, MOST_NAMED = 0.1, 6
 CLICK, ON_VESSEL = "#FFFFFF", "#F0E442"
 _IMAGE_CAPTIONS = (captions.STRAIGHTENED, captions.ACROSS, captions.PROFILE)
 _LABEL_CAPTIONS = (captions.STRAIGHTENED_LABEL, captions.ACROSS_LABEL, captions.PROFILE_LABEL)
@@ -36,13 +39,27 @@ MEANINGS = {
 
 
 def write_segmentation_report(
-    path: Path, ccta: CctaCase, vessel: CctaVessel, surface: Surface, made: Mapping[str, Any]
+    path: Path,
+    ccta: CctaCase,
+    vessel: CctaVessel,
+    surface: Surface,
+    made: Mapping[str, Any],
+    *,
+    progress: Progress = silent,
 ) -> None:
     """Write ``report.html``; see ``segmentation_html``."""
-    path.write_text(segmentation_html(ccta, vessel, surface, made), encoding="utf-8")
+    html = segmentation_html(ccta, vessel, surface, made, progress=progress)
+    path.write_text(html, encoding="utf-8")
 
 
-def segmentation_html(ccta: CctaCase, vessel: CctaVessel, surface: Surface, made: Mapping[str, Any]) -> str:
+def segmentation_html(
+    ccta: CctaCase,
+    vessel: CctaVessel,
+    surface: Surface,
+    made: Mapping[str, Any],
+    *,
+    progress: Progress = silent,
+) -> str:
     """Make one self-contained HTML page of a segmented vessel.
 
     Parameters
@@ -55,27 +72,46 @@ def segmentation_html(ccta: CctaCase, vessel: CctaVessel, surface: Surface, made
         Of its lumen with side branches.
     made : mapping
         How it was made.
+    progress : callable
+        Takes a stage's name and the share that is done.
     """
     verdict = "review" if vessel.marked.mean() > MOST_MARKED else "segmented"
     source = "from the lumen label of the case" if ccta.lumen is not None else "from the CCTA image"
+    marks = vessel_marks(vessel.marked_stretches, most=MOST_NAMED)
     head = Head(
-        ccta.id, [*case_facts(ccta.patient, ccta.vessel), source], verdict, MEANINGS[verdict], vessel.notes
+        ccta.id,
+        [*case_facts(ccta.patient, ccta.vessel), source],
+        verdict,
+        with_marks(MEANINGS[verdict], marks),
+        marks,
+        vessel.notes,
     )
     making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
-    return rendered(head, _cards(vessel), [*segmentation_parts(ccta, vessel, surface), making])
+    parts = segmentation_parts(ccta, vessel, surface, progress=progress)
+    return rendered(head, _cards(vessel), [*parts, making])
 
 
-def segmentation_parts(ccta: CctaCase, vessel: CctaVessel, surface: Surface) -> list[Part]:
+def segmentation_parts(
+    ccta: CctaCase, vessel: CctaVessel, surface: Surface, *, progress: Progress = silent
+) -> list[Part]:
     """Make the sections of a page that show a segmented vessel."""
     strokes, dots = _strokes(vessel), _dots(ccta, vessel)
+    line = vessel.centerline.points_mm
+    texts = _LABEL_CAPTIONS if vessel.only_lumen else _IMAGE_CAPTIONS
+    drawings: list[Callable[[], Figure]] = [
+        lambda: straightened_views(vessel, ccta.image),
+        lambda: section_gallery(vessel, ccta.image, picked_sections(vessel)),
+        lambda: vessel_profiles(vessel, ccta.image),
+        lambda: lines_in_space(triangles_near(surface, line), line, strokes, dots),
+    ]
     with look():
+        progress(STAGE, 0.0)
         path = [] if ccta.image is None else [png_uri(slabs(ccta.image, strokes, dots))]
-        views = png_uri(straightened_views(vessel, ccta.image))
-        gallery = png_uri(section_gallery(vessel, ccta.image, picked_sections(vessel)))
-        profile = png_uri(vessel_profiles(vessel, ccta.image))
-        line = vessel.centerline.points_mm
-        texts = _LABEL_CAPTIONS if vessel.only_lumen else _IMAGE_CAPTIONS
-        space = png_uri(lines_in_space(triangles_near(surface, line), line, strokes, dots))
+        figures = []
+        for i, draw in enumerate(drawings):
+            progress(STAGE, (i + 1) / (len(drawings) + 1))
+            figures.append(png_uri(draw()))
+    views, gallery, profile, space = figures
     return [
         *(
             [Part("path", "CCTA: the path", captions.PATH, path, [_click_table(ccta, vessel)])]
@@ -145,11 +181,11 @@ def _cards(vessel: CctaVessel) -> list[Card]:
         Card("length", f"{length:.1f} mm", "along the centerline"),
         Card("lumen", f"{vessel.volume_mm3:.0f} mm³", f"mean radius {radius:.2f} mm, without side branches"),
         Card(
-            "smallest area", f"{area[smallest]:.1f} mm²", f"at {arc[smallest]:.1f} mm, marked ones left out"
+            "smallest area",
+            number(area[smallest]) + " mm²",
+            f"at {number(arc[smallest], 1)} mm, marked ones left out",
         ),
-        Card(
-            "marked", f"{vessel.marked.mean():.0%}", _counted(len(vessel.marked_stretches), "stretch", "es")
-        ),
+        Card("marked", f"{vessel.marked.mean():.0%}", counted(len(vessel.marked_stretches), "stretch", "es")),
         Card("side branches", str(len(vessel.side_branches)), "with their mouths on this vessel"),
         _calcium_card(vessel),
         Card("clicks moved", f"{max(vessel.moved_mm.values(), default=0.0):.1f} mm", moved or "not at all"),
@@ -163,13 +199,9 @@ def _calcium_card(vessel: CctaVessel) -> Card:
     thick = max((each.thickness_mm for each in deposits), default=0.0)
     return Card(
         "calcium",
-        _counted(len(deposits), "deposit"),
+        counted(len(deposits), "deposit"),
         f"up to {thick:.1f} mm thick" if deposits else "none seen",
     )
-
-
-def _counted(count: int, what: str, plural: str = "s") -> str:
-    return f"{count} {what}{plural * (count != 1)}"
 
 
 def _click_table(ccta: CctaCase, vessel: CctaVessel) -> Table:
@@ -182,25 +214,21 @@ def _click_table(ccta: CctaCase, vessel: CctaVessel) -> Table:
 
 
 def _marked_table(vessel: CctaVessel) -> Table:
-    rows = [[_stretch(start, end), reason] for start, end, reason in vessel.marked_stretches]
-    return Table(("not to be trusted (mm)", "why"), rows, words=(0, 1))
-
-
-def _stretch(start_mm: float, end_mm: float) -> str:
-    return f"{start_mm:.1f} to {end_mm:.1f}" if end_mm > start_mm else f"at {start_mm:.1f}"
+    rows = [[lengths_text(start, end), reason] for start, end, reason in vessel.marked_stretches]
+    return Table(("not to be trusted", "why"), rows, words=(0, 1))
 
 
 def _calcium_table(vessel: CctaVessel) -> Table:
     rows = [
         [
-            f"{each.start_mm:.1f} to {each.end_mm:.1f}",
+            lengths_text(each.start_mm, each.end_mm),
             number(float(np.degrees(each.angle_rad)), 0),
             number(float(np.degrees(each.extent_rad)), 0),
             number(each.thickness_mm, 1),
         ]
         for each in calcium_deposits(vessel)
     ]
-    return Table(("calcium (mm)", "angle (degrees)", "extent (degrees)", "thickness (mm)"), rows)
+    return Table(("calcium", "angle (degrees)", "extent (degrees)", "thickness (mm)"), rows)
 
 
 def _branch_part(vessel: CctaVessel) -> list[Part]:
@@ -210,7 +238,7 @@ def _branch_part(vessel: CctaVessel) -> list[Part]:
         arc = float(branch.arc_length_mm or 0.0)
         rows.append(
             [
-                branch.id,
+                f"CCTA {branch.id}",
                 number(arc, 1) if known else DASH,
                 DASH if branch.radius_mm is None else number(branch.radius_mm),
                 DASH

@@ -91,7 +91,10 @@ def svg_uri(figure: Figure) -> str:
 def png_uri(figure: Figure, *, dpi: int = 110) -> str:
     """Write a figure as a PNG data URI: small, for maps and surfaces."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    # Half of the time of the default compression, for less than a tenth more bytes.
+    figure.savefig(
+        buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
+    )
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

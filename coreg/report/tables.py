@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.rounding import rounded_text
 from coreg.result import Hypothesis, Registration
+from coreg.rounding import rounded_text
 from coreg.stretches import counted
 from coreg.validation import FrameErrors, LandmarkError
 
@@ -219,6 +219,14 @@ def hypothesis_table(hypotheses: Sequence[Hypothesis], *, most: int = 10) -> Tab
     return Table(header, rows)
 
 
+def _value_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "; ".join(value) or "none"
+    return str(value)
+
+
 def flat_table(values: Mapping[str, Any]) -> Table:
     """Write nested settings as ``a.b`` and a value."""
     rows: list[list[str]] = []
@@ -228,7 +236,7 @@ def flat_table(values: Mapping[str, Any]) -> Table:
             for key, each in value.items():
                 add(f"{prefix}.{key}" if prefix else str(key), each)
         else:
-            rows.append([prefix, f"{value:.6g}" if isinstance(value, float) else str(value)])
+            rows.append([prefix, _value_text(value)])
 
     add("", values)
     return Table(("name", "value"), rows, words=(0, 1))

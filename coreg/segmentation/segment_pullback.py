@@ -154,7 +154,8 @@ def _outlines(
     for first in range(0, count, RUN):
         last = min(first + RUN, count)
         low, high = max(0, first - SHARED), min(count, last + SHARED)
-        tell("pullback: lumen", 0.1 + 0.8 * first / count)
+        stage = f"pullback: lumen, from frame {first}" if first else "pullback: lumen"
+        tell(stage, 0.1 + 0.8 * first / count)
         values = np.stack([polar.cleaned(i) for i in range(low, high)])
         own = slice(first - low, last - low)
         rows.append(own)

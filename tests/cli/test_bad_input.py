@@ -554,7 +554,7 @@ def wait_for(run, stage):
     [
         pytest.param("CCTA: centerline and lumen", marks=pytest.mark.slow),
         "coarse paths",
-        pytest.param("writing the report", marks=pytest.mark.slow),
+        pytest.param("report: registration", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_run_is_status_130_and_leaves_nothing(spoiled, tmp_path, stage):

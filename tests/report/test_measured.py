@@ -45,7 +45,7 @@ def test_landmark_sections_show_the_annotated_frame(case, registration):
     (section,) = sections_at_landmarks(
         measured(case, registration), registration.path, case.landmarks, errors
     )
-    assert section.title.startswith("frame 20: B1")
+    assert section.title.startswith("frame 20: landmark B1")
     assert section.landmark_mm == pytest.approx([1.5, 0.0])
 
 

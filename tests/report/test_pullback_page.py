@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,10 +15,13 @@ from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, CalciumArc, Gating, PullbackVessel
 from coreg.report import pullback_html, pullback_parts, write_report
-from coreg.report.figures_frames import frame_gallery
+from coreg.report.figures_frames import frame_gallery, frame_title
 from coreg.report.figures_run import cuts, heartbeat, profiles, unrolled
 from coreg.report.pullback_views import (
+    PLACES,
+    RANKS,
     SegmentedRun,
+    blacked_out,
     columns_of,
     lengthwise_cut,
     picked_frames,
@@ -131,6 +135,30 @@ def words_of(figures):
     return {text.get_text() for figure in figures for text in figure.findobj(Text)}
 
 
+def one_line(text):
+    return " ".join(text.split())
+
+
+def with_reasons(run, **by_frame):
+    """The run with other reasons: of frame 5 as ``f5``."""
+    reason = [by_frame.get(f"f{i}", "") for i in range(COUNT)]
+    return SegmentedRun(run.pullback, dataclasses.replace(run.vessel, reason=tuple(reason)), run.images)
+
+
+LONG_REASON = (
+    "an outline unlike those of its neighbours, where the wall can hardly be told from the blood before it"
+)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """An OCT vessel of which all frames are as good."""
+    radius = np.full((COUNT, ANGLES), RADIUS_MM)
+    return PullbackVessel(
+        radius, radius, None, np.zeros((COUNT, ANGLES)), None, np.ones(COUNT), ("",) * COUNT, 4.0
+    )
+
+
 def test_rows_of_a_lengthwise_cut_lie_on_the_side_of_their_angle(images):
     frames = np.arange(COUNT)
     right = lengthwise_cut(images, frames, 0.0, reach_mm=3.0)
@@ -170,7 +198,7 @@ def test_frames_are_picked_from_best_to_worst_with_branches_and_doubts(run):
     free = SegmentedRun(run.pullback, dataclasses.replace(run.vessel, gating=None), run.images)
     why = {pick.frame: pick.why for pick in picked_frames(free)}
     assert why[3].startswith("best")
-    assert "side branch S1" in why[11]
+    assert "pullback side branch S1" in why[11]
     assert why[33].startswith("smallest lumen")
     assert "worst" in why[25]
     assert len(why) == 7
@@ -185,8 +213,7 @@ def test_a_reason_that_no_picked_frame_has_is_shown(run):
 
 
 def test_of_a_gated_pullback_gated_frames_are_shown(run):
-    names = ("best", "better quarter", "median", "worse quarter", "worst")
-    ranked = [pick.frame for pick in picked_frames(run) if pick.why.split(",")[0] in names]
+    ranked = [pick.frame for pick in picked_frames(run) if pick.why.split(",")[0] in RANKS]
     assert set(ranked) <= set(run.vessel.gating.frame.tolist())
 
 
@@ -208,14 +235,10 @@ def test_outlines_of_a_cut_lie_at_their_radius(run):
     assert heights == {RADIUS_MM, -RADIUS_MM, EEM_MM, -EEM_MM}
 
 
-def test_only_what_is_there_is_in_the_legends(run):
+def test_only_what_is_there_is_in_the_legends(run, plain):
     words = words_of(figures_of(run))
     assert {"membrane (EEM)", "opening of a side branch", "behind blood", "calcium"} <= words
     assert "plaque burden (%)" in words
-    radius = np.full((COUNT, ANGLES), RADIUS_MM)
-    plain = PullbackVessel(
-        radius, radius, None, np.zeros((COUNT, ANGLES)), None, np.ones(COUNT), ("",) * COUNT, 4.0
-    )
     bare = SegmentedRun(run.pullback, plain, run.images)
     with look():
         words = words_of(
@@ -274,6 +297,158 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
     assert "S1 11.0 10 to 12 5.5 57 0.90" in text
     assert "C1 15 to 18 1.5 180 57" in text
     assert "10 4.0 diastole 0.80" in text
+
+
+def block_of(html, name):
+    """Text of a div of a class, which holds no other div."""
+    (block,) = re.findall(rf'<div class="{name}[^"]*">(.*?)</div>', html, flags=re.DOTALL)
+    return text_of(block)
+
+
+def test_notes_stand_apart_from_what_is_marked(html):
+    assert "Not to be trusted: frames 20 to 25: blood in the lumen" in block_of(html, "verdict")
+    assert "Gated by" not in block_of(html, "verdict")
+    assert block_of(html, "notes") == (
+        "Notes marks on all frames were blacked (12 pixels) Gated by the images: 10 beats."
+    )
+
+
+def test_notes_of_reading_positions_and_contours_are_on_the_page(pullback_case, vessel):
+    pullback = dataclasses.replace(pullback_case.pullback, notes=("only the 10 diastolic frames are taken",))
+    page = pullback_html(dataclasses.replace(pullback_case, pullback=pullback), vessel, {})
+    assert block_of(page, "notes").count("only the 10 diastolic frames are taken") == 1
+
+
+def test_without_notes_and_marks_neither_is_led_over_to(pullback_case, plain, images):
+    case = dataclasses.replace(pullback_case, images=dataclasses.replace(images, notes=()))
+    page = pullback_html(case, plain, {})
+    assert '<div class="notes">' not in page
+    assert "Not to be trusted:" not in page
+
+
+def test_reasons_are_never_cut(run):
+    long = with_reasons(run, f7=LONG_REASON, f8=LONG_REASON)
+    with look():
+        figures = [frame_gallery(long, picked_frames(long)), profiles(long)]
+    words = {one_line(each) for each in words_of(figures)}
+    assert any(each.startswith("frame 7: marked") and each.endswith(LONG_REASON) for each in words)
+    assert f"{LONG_REASON} (2)" in words
+    assert not any("…" in each for each in words)
+    for figure in figures:
+        figure.canvas.draw()
+        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(box.x0, box.y0) >= -0.02
+        assert box.x1 <= width + 0.02
+        assert box.y1 <= height + 0.02
+
+
+def test_titles_do_not_touch_the_frames_above_them(run):
+    long = with_reasons(run, **{f"f{i}": f"{LONG_REASON}, {i}" for i in range(0, COUNT, 3)})
+    with look():
+        figure = frame_gallery(long, picked_frames(long))
+    figure.canvas.draw()
+    panels = [axes.get_window_extent() for axes in figure.axes]
+    titles = [axes.title.get_window_extent() for axes in figure.axes]
+    assert len(panels) > 5
+    assert not any(title.overlaps(panel) for title in titles for panel in panels)
+
+
+def test_of_many_reasons_rare_ones_share_a_group_and_no_frame_is_lost(run):
+    many = with_reasons(run, **{f"f{i}": f"reason {min(i, 20) // 2}" for i in range(30)})
+    with look():
+        words = words_of([profiles(many)])
+    counts = [int(found[1]) for each in words if (found := re.search(r"reason.*\((\d+)\)$", one_line(each)))]
+    # Reason 10 of frames 20 to 29, reasons 0 to 9 of two frames each.
+    assert sorted(counts) == [2, 2, 2, 2, 10, 12]
+    assert any("6 other reasons" in each for each in words)
+
+
+def test_frames_of_one_quality_are_not_ranked(pullback_case, plain, images):
+    run = SegmentedRun(pullback_case.pullback, plain, images)
+    picks = [pick for pick in picked_frames(run) if pick.why.split(",")[0] in PLACES]
+    assert [pick.frame for pick in picks] == [0, 10, 20, 29, 39]
+    text = text_of(pullback_html(pullback_case, plain, {}))
+    assert "Frames from the first to the last, all of the same quality" in text
+    with look():
+        titles = words_of([frame_gallery(run, picked_frames(run))])
+    assert not any(re.search("best|worst|better|worse", each) for each in {*titles, text})
+
+
+def test_a_page_without_a_membrane_does_not_speak_of_one(pullback_case, plain, html):
+    assert re.search("external elastic membrane|plaque burden", text_of(html))
+    assert not re.search("membrane|plaque", text_of(pullback_html(pullback_case, plain, {})))
+
+
+def test_one_frame_is_singular(pullback_case, vessel):
+    branch = dataclasses.replace(vessel.side_branches[0], first_frame=11.0, last_frame=11.0)
+    single = dataclasses.replace(
+        vessel,
+        reason=("",) * 17 + ("blood in the lumen",) + ("",) * (COUNT - 18),
+        side_branches=(branch,),
+        calcium=(CalciumArc("C1", 15, 15, np.pi, 1.0),),
+    )
+    page = pullback_html(pullback_case, single, {})
+    text = text_of(page)
+    assert "frame 17: blood in the lumen" in block_of(page, "verdict")
+    assert "pullback S1 11.0 11 5.5" in text
+    assert "C1 15 0.0" in text
+    assert "calcium 1 arc " in text
+    assert not re.search(r"\b(\d+) to \1\b", text)
+
+
+def test_blacked_marks_are_explained_where_they_lie_in_the_field_of_view(pullback_case, vessel, images):
+    corner, middle = (np.zeros((SIZE, SIZE), bool) for _ in range(2))
+    corner[:4, :4], middle[30:34, 60:80] = True, True
+    for found, hidden, marks in (
+        (False, None, {}),
+        (False, corner, {}),
+        (True, middle, {}),
+        (True, corner, {7: middle}),
+    ):
+        marked = dataclasses.replace(images, hidden=hidden, marks=marks)
+        assert blacked_out(marked) == found
+        page = pullback_html(dataclasses.replace(pullback_case, images=marked), vessel, {})
+        assert ("blacked out: text and scale marks" in text_of(page)) == found
+    assert not blacked_out(None)
+
+
+def test_cuts_show_all_of_the_field_of_view(run):
+    # An eccentric catheter: the wall lies 3.9 of 4.0 mm away at 90 degrees, in few of all angles.
+    wall = np.full((COUNT, ANGLES), RADIUS_MM)
+    wall[:, 15:18] = 3.9
+    vessel = dataclasses.replace(run.vessel, wall_mm=wall, lumen_mm=wall, eem_mm=None, eem_seen=None)
+    far = SegmentedRun(run.pullback, vessel, run.images)
+    with look():
+        for each, reach in ((far, 4.0), (SegmentedRun(run.pullback, vessel, None), 3.9)):
+            for axes in cuts(each).axes:
+                low, high = axes.get_ylim()
+                assert low <= -reach
+                assert high >= reach
+
+
+def test_areas_are_rounded_alike_in_titles_tiles_and_figures(run, pullback_case):
+    # The radius of a polygon of 1.25 mm2.
+    step = 2.0 * np.pi / ANGLES
+    radius = np.sqrt(2.0 * 1.25 / (ANGLES * np.sin(step)))
+    vessel = dataclasses.replace(
+        run.vessel, wall_mm=np.full((COUNT, ANGLES), radius), eem_mm=None, eem_seen=None, gating=None
+    )
+    small = SegmentedRun(run.pullback, vessel, run.images)
+    assert "lumen 1.25 mm²" in frame_title(vessel, picked_frames(small)[0])
+    assert "smallest lumen 1.25 mm²" in text_of(pullback_html(pullback_case, vessel, {}))
+    with look():
+        assert any("smallest: 1.25 mm²" in each for each in words_of([profiles(small)]))
+
+
+def test_progress_rises_from_nothing(pullback_case, vessel):
+    told = []
+    pullback_parts(pullback_case, vessel, progress=lambda stage, share: told.append((stage, share)))
+    assert {stage for stage, _ in told} == {"report: pullback"}
+    shares = [share for _, share in told]
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 4
+    assert shares[-1] < 1.0
 
 
 def test_each_fact_comes_with_its_origin(html):

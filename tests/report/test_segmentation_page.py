@@ -205,7 +205,7 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
     # pi 1.5^2 mm2 over 40 mm.
     assert "lumen 283 mm³ mean radius 1.50 mm, without side branches" in text
     assert "marked 5% 1 stretch" in text
-    assert "10.0 to 11.5 calcium hides the lumen" in text
+    assert "10.0 to 11.5 mm calcium hides the lumen" in text
     assert "clicks moved 2.0 mm ostium 0.5 mm; distal 2.0 mm" in text
     # The branch leaves at a right angle.
     assert "D1 25.0 0.80 90 8 0.90" in text
@@ -214,7 +214,7 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
 def test_a_mark_on_one_section_is_told_as_a_place(ccta, vessel, tube):
     reason = ("a chamber touches it",) + ("",) * (COUNT - 1)
     text = text_of(segmentation_html(ccta, dataclasses.replace(vessel, reason=reason), tube.surface(), {}))
-    assert "at 0.0 a chamber touches it" in text
+    assert "at 0.0 mm a chamber touches it" in text
 
 
 def test_the_page_of_a_label_claims_nothing_of_wall_and_calcium(ccta, vessel, tube):
