@@ -205,5 +205,7 @@ def test_contours_that_come_with_marks_keep_them_and_images_beside_them_tell_the
     )
     note = f"1 of {len(drawn)} contours are marked in the frame_quality.csv beside contours.csv"
     assert note in done.data["notes"]
-    hashes = json.loads((tmp_path / "out" / "registration.json").read_text())["provenance"]["inputs_sha256"]
-    assert "frame_quality.csv" in hashes
+    made = json.loads((tmp_path / "out" / "registration.json").read_text())["provenance"]
+    assert "frame_quality.csv" in made["inputs_sha256"]
+    assert note in made["notes"]
+    assert f"<li>{note}</li>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -49,6 +49,12 @@ def ivus_images(ivus_patient):
     return make_pullback_images(ivus_patient, size=256, frames=(34, 35, 203))
 
 
+def test_progress_tells_the_share_of_the_frames_that_is_drawn(patient):
+    shares = []
+    make_pullback_images(patient, size=64, frames=(3, 40, 100, 240), progress=shares.append)
+    assert shares == [0.0, 0.25, 0.5, 0.75]
+
+
 def pose(patient, frame):
     """Origin and axes of a frame."""
     (row,) = np.flatnonzero(patient.truth.frame == frame)

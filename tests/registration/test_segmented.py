@@ -64,6 +64,18 @@ def test_a_worse_verdict_stays(verdict):
     assert doubted(registered(verdict), vessel_marked((12.0, 28.0, "motion"))).verdict == verdict
 
 
+def test_one_more_stretch_is_singular():
+    marks = [(10.0 + 3.0 * i, 11.0 + 3.0 * i, f"cause {i}") for i in range(4)]
+    (reason,) = doubted(registered(), vessel_marked(*marks)).reasons
+    assert "and 1 more stretch)" in reason
+
+
+def test_a_stretch_within_a_millimetre_is_a_place():
+    marks = [(12.0, 12.0, "calcium"), (14.0, 20.0, "motion")]
+    (reason,) = doubted(registered(), vessel_marked(*marks)).reasons
+    assert "at 12 mm: calcium; 14 to 20 mm: motion" in reason
+
+
 def test_only_the_longest_stretches_are_named():
     marks = [(10.0 + 2.0 * i, 11.0 + 2.0 * i, f"cause {i}") for i in range(6)]
     (reason,) = doubted(registered(), vessel_marked(*marks, (22.5, 29.0, "motion"))).reasons

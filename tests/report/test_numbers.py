@@ -3,7 +3,7 @@ import pytest
 
 from coreg.report.figures_along import unwrapped_deg, windowed_slope
 from coreg.report.style import cell_edges, spans
-from coreg.report.tables import flat_table, frame_ranges, mean_absolute
+from coreg.report.tables import flat_table, frame_ranges, mean_absolute, number
 
 
 def test_slope_of_a_line_is_exact_at_irregular_frames():
@@ -41,6 +41,19 @@ def test_edges_of_one_frame_have_a_width():
 
 def test_many_ranges_are_cut_short():
     assert frame_ranges(range(0, 60, 2), most=2) == "0, 2 and 28 more ranges"
+
+
+def test_one_range_more_is_singular():
+    assert frame_ranges(range(0, 6, 2), most=2) == "0, 2 and 1 more range"
+
+
+def test_halves_are_rounded_away_from_zero_and_nothing_has_no_sign():
+    assert (number(1.25, 1), number(-0.5, 0)) == ("1.3", "-1")
+    assert (number(-0.001, signed=True), number(0.004, signed=True)) == ("0.00", "0.00")
+
+
+def test_a_list_of_texts_is_written_in_words():
+    assert flat_table({"notes": ["one", "two"], "none": []}).rows == [["notes", "one; two"], ["none", "none"]]
 
 
 def test_means_leave_out_what_was_not_measured():

@@ -52,6 +52,31 @@ def test_verdict_reasons_and_purpose_are_on_top(html):
     assert html.index("The runner-up") < html.index("<img")
 
 
+def test_notes_stand_apart_from_the_reasons_of_the_verdict(case, registration):
+    html = report_html(case, registration, (), notes=("Positions of the file.", "Read.", "Read."))
+    verdict = html[html.index('<div class="verdict') : html.index('<div class="notes">')]
+    notes = html[html.index('<div class="notes">') : html.index('<div class="cards">')]
+    assert "The runner-up fits almost as well." in verdict
+    assert "Positions of the file." not in verdict
+    assert text_of(notes) == "Notes Positions of the file. Read."
+    assert '<div class="notes">' not in report_html(case, registration, ())
+
+
+def test_progress_rises_from_nothing(case, registration):
+    told = []
+    report_html(case, registration, (), progress=lambda stage, share: told.append((stage, share)))
+    shares = [share for _, share in told]
+    assert {stage for stage, _ in told} == {"report: registration"}
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    assert shares[-1] < 1.0
+
+
+def test_landmarks_are_told_from_branches_that_were_found(html):
+    text = text_of(html)
+    assert 'Side branches found in the images have names of their own, with "CCTA" or "pullback"' in text
+
+
 def test_a_good_verdict_needs_no_reason(case, registration):
     html = page(case, dataclasses.replace(registration, verdict="good", reasons=()))
     assert 'class="verdict good"' in html

@@ -294,7 +294,7 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
     # 1 - (1.5 / 2)^2.
     assert "largest 64% in frame 33" in text
     assert "20 to 25 6 blood in the lumen" in text
-    assert "S1 11.0 10 to 12 5.5 57 0.90" in text
+    assert "pullback S1 11.0 10 to 12 5.5 57 0.90" in text
     assert "C1 15 to 18 1.5 180 57" in text
     assert "10 4.0 diastole 0.80" in text
 

@@ -208,7 +208,27 @@ def test_purpose_notes_and_numbers_are_on_the_page(html):
     assert "10.0 to 11.5 mm calcium hides the lumen" in text
     assert "clicks moved 2.0 mm ostium 0.5 mm; distal 2.0 mm" in text
     # The branch leaves at a right angle.
-    assert "D1 25.0 0.80 90 8 0.90" in text
+    assert "CCTA D1 25.0 0.80 90 8 0.90" in text
+
+
+def test_notes_stand_apart_from_what_is_marked(html):
+    verdict = html[html.index('<div class="verdict') : html.index('<div class="notes">')]
+    notes = html[html.index('<div class="notes">') : html.index('<div class="cards">')]
+    assert "Not to be trusted: 10.0 to 11.5 mm: calcium hides the lumen" in text_of(verdict)
+    assert "The distal click was moved" not in verdict
+    assert text_of(notes) == "Notes The distal click was moved by 2.0 mm."
+
+
+def test_progress_rises_from_nothing(ccta, vessel, tube):
+    told = []
+    segmentation_html(
+        ccta, vessel, tube.surface(), {}, progress=lambda stage, share: told.append((stage, share))
+    )
+    shares = [share for _, share in told]
+    assert {stage for stage, _ in told} == {"report: CCTA"}
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    assert shares[-1] < 1.0
 
 
 def test_a_mark_on_one_section_is_told_as_a_place(ccta, vessel, tube):
