@@ -160,7 +160,8 @@ itself is the heartbeat. Shaded: the lumen is not to be trusted there, for the r
 
 CUTS_OUTLINED = """
 The contours of the case, cut lengthwise through the catheter at two angles (0° to the right, 90° down).
-Shaded: frames without a contour of their own, between their neighbours.
+Shaded: frames that are not to be trusted, for the reasons below; those without a contour lie between their
+neighbours.
 """
 
 RUN_PROFILE = """
