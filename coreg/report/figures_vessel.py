@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from coreg.ccta_vessel import CctaVessel
 from coreg.report.style import CALCIUM, DOUBT, LANDMARK, LUMEN, WALL, WIDTH_IN, WINDOW_HU, spaced
 from coreg.report.vessel_views import STEP_MM, blood_hu, cross_section, straightened
+from coreg.rounding import rounded_text
 from coreg.volume import Volume
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,7 +61,7 @@ def straightened_views(vessel: CctaVessel, image: Volume | None) -> Figure:
     _name_branches(figure.axes[0], vessel)
     stretch = row_in / (2.0 * reach * scale)
     if not 0.97 < stretch < 1.03:
-        text = f"drawn {stretch:.1f} times as high as long"
+        text = f"drawn {rounded_text(stretch, 1)} times as high as long"
         figure.text(1.0 - RIGHT_IN / WIDTH_IN, 0.1 / height, text, ha="right", fontsize=8, color="#555555")
     figure.legend(handles=_vessel_handles(vessel), loc="lower center", ncols=6)
     return figure
@@ -269,7 +270,7 @@ def _section(axes: Axes, vessel: CctaVessel, image: Volume | None, pick: Pick, r
     for spine in axes.spines.values():
         spine.set(visible=True, color=DOUBT if vessel.marked[row] else "#bbbbbb", linewidth=2.5)
     axes.set_title(
-        f"{place:.1f} mm, quality {vessel.quality[row]:.2f}",
+        f"{rounded_text(place, 1)} mm, quality {rounded_text(vessel.quality[row])}",
         fontsize=8.5,
         fontweight="bold" if pick.worst else "normal",
         loc="center",

@@ -28,6 +28,7 @@ from coreg.report.tables import (
     flat_table,
     hypothesis_table,
     landmark_table,
+    number,
     reason_table,
     truth_table,
 )
@@ -97,7 +98,7 @@ def report_html(
     facts = [
         *case_facts(case.patient, case.vessel),
         *([pullback.modality] if pullback.modality else []),
-        f"{len(pullback)} frames over {pullback.length_mm:.1f} mm",
+        f"{len(pullback)} frames over {number(pullback.length_mm, 1)} mm",
         pullback.view,
     ]
     return rendered(

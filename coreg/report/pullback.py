@@ -17,7 +17,7 @@ from coreg.report.figures_run import cuts, heartbeat, profiles, unrolled
 from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, unique, with_marks
 from coreg.report.pullback_views import SegmentedRun, all_alike, blacked_out, picked_frames
 from coreg.report.style import look, png_uri
-from coreg.report.tables import DASH, Card, Table, flat_table, number
+from coreg.report.tables import DASH, Card, Table, flat_table, number, percent
 from coreg.stretches import counted, frame_marks
 
 STAGE = "report: pullback"
@@ -81,7 +81,7 @@ def pullback_html(
     facts = [
         *case_facts(case.patient, case.vessel),
         *([pullback.modality] if pullback.modality else []),
-        f"{len(vessel.frame)} frames over {pullback.length_mm:.1f} mm",
+        f"{len(vessel.frame)} frames over {number(pullback.length_mm, 1)} mm",
         "from the contours of the case" if outlined else "from the images",
     ]
     making = Part("making", "How it was made", captions.VESSEL_MAKING, (), [flat_table(made)], folded=True)
@@ -164,7 +164,7 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
     found = measures_of(vessel)
     gated = "" if vessel.gating is None else f", {len(vessel.gating.frame)} of them gated"
     cards = [
-        Card("frames", str(len(vessel.frame)), f"over {case.pullback.length_mm:.1f} mm{gated}"),
+        Card("frames", str(len(vessel.frame)), f"over {number(case.pullback.length_mm, 1)} mm{gated}"),
         Card(
             "mean lumen",
             _unit(found.lumen_area_mm2, 2, " mm²"),
@@ -189,7 +189,7 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
     cards += [
         Card(
             "marked",
-            f"{vessel.marked_share:.0%}",
+            percent(vessel.marked_share),
             f"{int(vessel.marked.sum())} of {len(vessel.frame)} frames",
         ),
         Card("side branches", str(len(vessel.side_branches)), _probable(vessel)),
@@ -202,10 +202,10 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
 
 def _heart_card(case: PullbackCase, gating: Gating) -> Card:
     rate = None if case.images is None else case.images.frame_rate_hz
-    value = f"{gating.beat_frames:.1f} frames"
+    value = f"{number(gating.beat_frames, 1)} frames"
     if rate is not None:
-        value = f"{60.0 * rate / gating.beat_frames:.0f} / min"
-    return Card("heartbeat", value, f"{gating.phase} with a probability of {gating.probability:.0%}")
+        value = f"{number(60.0 * rate / gating.beat_frames, 0)} / min"
+    return Card("heartbeat", value, f"{gating.phase} with a probability of {percent(gating.probability)}")
 
 
 def _probable(vessel: PullbackVessel) -> str:
@@ -217,7 +217,7 @@ def _calcium_card(vessel: PullbackVessel, *, outlined: bool) -> Card:
     if outlined:
         return Card("calcium", "not known", "contours of the lumen do not show it")
     widest = max((np.degrees(each.extent_rad) for each in vessel.calcium), default=0.0)
-    note = f"up to {widest:.0f}° wide" if vessel.calcium else "none seen"
+    note = f"up to {number(widest, 0)}° wide" if vessel.calcium else "none seen"
     return Card("calcium", counted(len(vessel.calcium), "arc"), note)
 
 
@@ -226,7 +226,7 @@ def _unit(value: float | None, digits: int, unit: str) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return DASH if share is None else f"{share:.0%}"
+    return DASH if share is None else percent(share)
 
 
 def _text(value: int | None) -> str:
@@ -299,9 +299,9 @@ def _fact_part(case: PullbackCase) -> list[Part]:
         return []
     values = {
         "pixel_spacing_mm": " x ".join(f"{each:.5g}" for each in images.pixel_spacing_mm),
-        "catheter_px": ", ".join(f"{each:.1f}" for each in images.catheter_px),
+        "catheter_px": ", ".join(number(each, 1) for each in images.catheter_px),
         "modality": images.modality,
-        "field_of_view_mm": f"{images.field_of_view_mm:.2f}",
+        "field_of_view_mm": number(images.field_of_view_mm),
         "catheter_type": images.catheter_type,
         "frame_rate_hz": DASH if images.frame_rate_hz is None else f"{images.frame_rate_hz:.4g}",
         "position_mm": f"{case.pullback.frame_spacing_mm:.4g} mm between frames, {case.pullback.acquisition}",

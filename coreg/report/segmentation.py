@@ -20,7 +20,7 @@ from coreg.report.figures_space import lines_in_space, triangles_near
 from coreg.report.figures_vessel import picked_sections, section_gallery, straightened_views, vessel_profiles
 from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, with_marks
 from coreg.report.style import DOUBT, LANDMARK, LUMEN, TREE_COLOURS, look, png_uri
-from coreg.report.tables import DASH, Card, Table, flat_table, number
+from coreg.report.tables import DASH, Card, Table, flat_table, number, percent
 from coreg.stretches import counted, lengths_text, vessel_marks
 from coreg.surface import Surface
 
@@ -175,20 +175,28 @@ def _cards(vessel: CctaVessel) -> list[Card]:
     length = float(arc[-1] - arc[0])
     area = 0.5 * (vessel.lumen_radius_mm**2).mean(axis=1) * 2.0 * np.pi
     smallest = int(np.argmin(np.where(vessel.marked, np.inf, area)))
-    moved = "; ".join(f"{name} {mm:.1f} mm" for name, mm in vessel.moved_mm.items())
+    moved = "; ".join(f"{name} {number(mm, 1)} mm" for name, mm in vessel.moved_mm.items())
     radius = float(np.sqrt(vessel.volume_mm3 / (np.pi * length)))
     return [
-        Card("length", f"{length:.1f} mm", "along the centerline"),
-        Card("lumen", f"{vessel.volume_mm3:.0f} mm³", f"mean radius {radius:.2f} mm, without side branches"),
+        Card("length", f"{number(length, 1)} mm", "along the centerline"),
+        Card(
+            "lumen",
+            f"{number(vessel.volume_mm3, 0)} mm³",
+            f"mean radius {number(radius)} mm, without side branches",
+        ),
         Card(
             "smallest area",
             number(area[smallest]) + " mm²",
             f"at {number(arc[smallest], 1)} mm, marked ones left out",
         ),
-        Card("marked", f"{vessel.marked.mean():.0%}", counted(len(vessel.marked_stretches), "stretch", "es")),
+        Card("marked", percent(vessel.marked.mean()), counted(len(vessel.marked_stretches), "stretch", "es")),
         Card("side branches", str(len(vessel.side_branches)), "with their mouths on this vessel"),
         _calcium_card(vessel),
-        Card("clicks moved", f"{max(vessel.moved_mm.values(), default=0.0):.1f} mm", moved or "not at all"),
+        Card(
+            "clicks moved",
+            f"{number(max(vessel.moved_mm.values(), default=0.0), 1)} mm",
+            moved or "not at all",
+        ),
     ]
 
 
@@ -200,7 +208,7 @@ def _calcium_card(vessel: CctaVessel) -> Card:
     return Card(
         "calcium",
         counted(len(deposits), "deposit"),
-        f"up to {thick:.1f} mm thick" if deposits else "none seen",
+        f"up to {number(thick, 1)} mm thick" if deposits else "none seen",
     )
 
 
@@ -279,4 +287,4 @@ def _tree_table(tree: VesselTree) -> Table:
 
 
 def _point(point_mm: Sequence[float] | FloatArray) -> str:
-    return "[" + ", ".join(f"{each:.1f}" for each in point_mm) + "]"
+    return "[" + ", ".join(number(each, 1) for each in point_mm) + "]"

@@ -43,6 +43,11 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     return rounded_text(value, digits, signed=signed)
 
 
+def percent(share: float) -> str:
+    """Write a share in whole per cent."""
+    return f"{number(100.0 * share, 0)}%"
+
+
 def mean_absolute(values: Sequence[float]) -> float:
     """Mean of the absolute values that are finite; NaN where none is."""
     finite = [abs(each) for each in values if math.isfinite(each)]
@@ -59,7 +64,11 @@ def cards(
     """Choose the numbers that head the page."""
     path = registration.path
     arc = path.arc_length_mm[np.isfinite(path.arc_length_mm)]
-    where = f"arc length {arc.min():.1f} to {arc.max():.1f} mm" if len(arc) else "no frame has a place"
+    where = (
+        f"arc length {number(arc.min(), 1)} to {number(arc.max(), 1)} mm"
+        if len(arc)
+        else "no frame has a place"
+    )
     placed, reliable = int(path.posed.sum()), int((path.reliable & path.posed).sum())
     found = [Card("frames placed", f"{placed} of {len(path)}", f"{reliable} reliable; {where}")]
     if errors:
@@ -85,8 +94,8 @@ def cards(
     residual = registration.residual_mm[np.isfinite(registration.residual_mm)]
     middle = number(float(np.median(residual))) if len(residual) else DASH
     agreement = f"median over frames; areas correlate at {number(area_correlation)}"
-    scale = f"{100.0 * registration.radius_scale:.0f} %"
-    margin = f"{100.0 * registration.margin:.0f} %" if math.isfinite(registration.margin) else DASH
+    scale = f"{number(100.0 * registration.radius_scale, 0)} %"
+    margin = f"{number(100.0 * registration.margin, 0)} %" if math.isfinite(registration.margin) else DASH
     return [
         *found,
         Card("distance of the lumens", f"{middle} mm", agreement),
@@ -104,7 +113,7 @@ def _runner_up(registration: Registration) -> str:
     turn = abs((other.rotation_deg - best.rotation_deg + 180.0) % 360.0 - 180.0)
     shift = other.arc_length_mm - best.arc_length_mm
     way = "distal" if shift >= 0.0 else "proximal"
-    return f": turned by {turn:.0f}°, {abs(shift):.1f} mm further {way}"
+    return f": turned by {number(turn, 0)}°, {number(abs(shift), 1)} mm further {way}"
 
 
 def _error_card(
