@@ -28,6 +28,7 @@ from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, rea
 from coreg.io.pullback_files import open_pullback_image, position_source, read_pullback
 from coreg.io.pullback_image_files import read_pullback_images
 from coreg.io.surfaces import is_surface_file, open_edge_length_mm, read_surface, turned_edge_share
+from coreg.io.tables import has_rows
 from coreg.io.volumes import data_files, is_volume_file, read_label
 from coreg.landmarks import Landmark, SideBranch
 from coreg.pullback import Pullback
@@ -373,9 +374,11 @@ def _read_branches(case: CaseFile, section: str) -> tuple[SideBranch, ...]:
     name = case.ccta.side_branches if section == "ccta" else case.pullback.side_branches
     if name is None:
         return ()
+    path = case.resolved(name)
     with naming(f"{section}.side_branches"):
         read = read_ccta_side_branches if section == "ccta" else read_pullback_side_branches
-        return read(case.resolved(name))
+        # A segmentation that found none leaves a header.
+        return read(path) if has_rows(path) else ()
 
 
 @dataclass(frozen=True)

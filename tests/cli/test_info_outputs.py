@@ -66,6 +66,13 @@ def test_distances_by_angle_and_frame_are_not_taken_for_an_image(coreg, told, ou
     assert f"{AREAS[0]:.2f} to {AREAS[1]:.2f} mm2" in out
 
 
+def test_a_table_without_side_branches_can_be_given_back(coreg, outputs, tmp_path):
+    case = tmp_path / "case.toml"
+    case.write_text(case.read_text() + '\nside_branches = "out/pullback_side_branches.csv"\n')
+    done = coreg("segment", "pullback", tmp_path, "--out", tmp_path / "again", "--json")
+    assert (done.status, done.data["side_branches"]) == (0, 0)
+
+
 def test_a_report_is_a_report(told, outputs):
     assert told(outputs / "report.html")["kind"] == "a report, to be looked at in a browser"
 
