@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import (
+    binary_closing,
     binary_dilation,
     binary_erosion,
     binary_propagation,
@@ -31,8 +32,15 @@ _CHANGE = 3.0
 _STEADY = 6.0
 _FAINTEST_MARK, _FAINT_EDGE = 25.0, 12.0
 _FAINTEST_STEADY = 40.0
-# A mark hardly changes; tissue that is bright in nearly all frames does, by far more than this share.
-_SWAY, _MOSTLY = 0.25, 0.5
+# A mark hardly changes; tissue that is bright in nearly all frames does, by more than this share of what
+# it stands out. Marks that stand out by as many greys as the second number may change as much.
+_SWAY, _SHINING, _MOSTLY = 0.4, 120.0, 0.5
+_AMONG_PX = 5
+_FEWEST_EVEN, _EVEN = 20, 0.25
+# Gaps within and between letters are this large, against all that is hidden.
+_LETTERS = 1.15
+# No border stands out like this from the darkest tenth of the frames.
+_STRIKING, _STRONG, _FAR_OUTSTANDING = 100.0, 75.0, 3.0
 # Consoles that draw without soft edges take few greys.
 _PEN_GREYS, _OTHER_GREYS, _FEWEST_ALIKE = 3, 0.05, 4
 _BRIGHTEST_TISSUE = 225.0
@@ -118,20 +126,29 @@ def steady_marks(pixels: ByteArray, from_catheter_mm: FloatArray, inside: BoolAr
     floor, middle, top = levels.astype(np.float64)
     thin = floor - grey_opening(floor, footprint=_disc(_thickest_px(floor.shape)))
     off_ring = floor - _ring_level(floor, from_catheter_mm, inside)
+    contrast = np.minimum(thin, off_ring)
     usual = float(np.percentile(thin[inside], _MOST_PERCENT))
-    least = max(_FAINTEST_MARK, _OUTSTANDING * usual)
-    even = middle - floor <= np.maximum(_STEADY, _SWAY * thin)
-    bright = (np.minimum(thin, off_ring) > least) & inside
-    # The border of a lumen that stays in place is even at some pixels, a mark at most of them.
-    seeds = bright & even & (_share(even & bright, bright) >= _MOSTLY)
+    least = float(np.clip(_OUTSTANDING * usual, _FAINTEST_MARK, _FAINTEST_STEADY))
+    bright = (contrast > least) & inside
+    change = top - floor
+    calm = _calm(contrast, change, bright) | (contrast > max(_STRIKING, _FAR_OUTSTANDING * usual))
+    if len(sample) >= _FEWEST_EVEN:
+        # Where a moving wall shines through, the dark half of the frames is even.
+        calm |= middle - floor <= np.maximum(_STEADY, _EVEN * thin)
+    # The border of a lumen that stays in place is calm at some pixels, a mark at most of them.
+    seeds = bright & calm & (_share(calm & bright, bright) >= _MOSTLY)
+    # The rest of a line of text, over gaps between letters.
+    strong = inside & (thin > max(_STRONG, _FAR_OUTSTANDING * usual))
+    gaps = binary_dilation(strong, _TOUCHING, iterations=_thickest_px(floor.shape))
+    seeds |= binary_propagation(seeds, _TOUCHING, mask=gaps | seeds) & strong
     # Thick letters: tissue is never that steady.
-    steady = (top - floor <= _STEADY) & (off_ring > max(_FAINTEST_STEADY, least)) & inside
-    hair = floor - grey_opening(floor, footprint=_disc(2 * _EDGE_PX + 1)) > _FAINT_EDGE
-    # Letters that tissue shines through are close to even ones.
+    steady = (top - floor <= _STEADY) & (off_ring > _FAINTEST_STEADY) & inside
+    # Letters that tissue shines through are close to calm ones.
     near = binary_dilation(seeds, _TOUCHING, iterations=_thickest_px(floor.shape))
-    edges = (np.minimum(thin, off_ring) > max(_FAINT_EDGE, least / 2.0)) & (even | hair | near) & inside
+    fainter = (contrast > max(_FAINT_EDGE, least / 2.0)) & inside
+    edges = fainter & (near | _calm(contrast, change, fainter))
     marks = binary_propagation(seeds | (bright & near), _TOUCHING, mask=edges | seeds) | steady
-    return _whole(marks, floor, middle == floor) & inside
+    return _whole(marks, edges, floor, middle == floor) & inside
 
 
 def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> dict[int, BoolArray]:
@@ -164,6 +181,18 @@ def single_marks(pixels: ByteArray, inside: BoolArray, progress: Progress) -> di
     }
 
 
+def _calm(contrast: FloatArray, spread: FloatArray, bright: BoolArray) -> BoolArray:
+    """Tell bright pixels that change little for how much they stand out.
+
+    The border of a lumen that stays in place changes as much as it stands out, since its speckle does
+    not stay. What tissue shines through changes as well, but stands out more than any border.
+    """
+    among = uniform_filter(bright.astype(np.float64), _AMONG_PX)
+    out, change = (uniform_filter(np.where(bright, each, 0.0), _AMONG_PX) for each in (contrast, spread))
+    per_pixel = out / np.maximum(among, 0.5 / _AMONG_PX**2)
+    return change <= out * np.maximum(_SWAY, per_pixel / _SHINING)
+
+
 def _share(some: BoolArray, of: BoolArray) -> FloatArray:
     """Share of the pixels around each that are some of these."""
     size = _thickest_px(of.shape)
@@ -171,7 +200,7 @@ def _share(some: BoolArray, of: BoolArray) -> FloatArray:
     return uniform_filter(some.astype(np.float64), size) / np.maximum(counts, 0.5 / size**2)
 
 
-def _whole(marks: BoolArray, floor: FloatArray, constant: BoolArray) -> BoolArray:
+def _whole(marks: BoolArray, edges: BoolArray, floor: FloatArray, constant: BoolArray) -> BoolArray:
     """Marks with their soft edges; those drawn without are as wide as their greys."""
     close = _thickest_px(marks.shape) // 2
     words, _ = label(binary_dilation(marks, _TOUCHING, iterations=close), _TOUCHING)
@@ -186,7 +215,22 @@ def _whole(marks: BoolArray, floor: FloatArray, constant: BoolArray) -> BoolArra
             soft[box] |= word
     alike = constant & greys[floor.astype(int)]
     sharp = binary_propagation(sharp, _TOUCHING, mask=alike | sharp)
-    return binary_dilation(soft, _disc(2 * _EDGE_PX + 1)) | sharp
+    # Letters that are even inside have soft edges all the same.
+    sharp |= binary_dilation(sharp, _disc(2 * _EDGE_PX + 1)) & edges
+    return _unreadable(binary_dilation(soft, _disc(2 * _EDGE_PX + 1)) | sharp)
+
+
+def _unreadable(marks: BoolArray) -> BoolArray:
+    """Fill the gaps in and between letters, whose black shapes could be read; lines have none."""
+    wide = _thickest_px(marks.shape)
+    whole = marks.copy()
+    words, _ = label(binary_dilation(marks, _TOUCHING, iterations=wide // 2), _TOUCHING)
+    for number, box in enumerate(find_objects(words), start=1):
+        word = np.pad(marks[box] & (words[box] == number), wide)
+        filled = binary_closing(word, _disc(2 * wide + 1))
+        if np.count_nonzero(filled) > _LETTERS * np.count_nonzero(word):
+            whole[box] |= filled[wide:-wide, wide:-wide]
+    return whole
 
 
 def _pen_greys(drawn: FloatArray, constant: BoolArray) -> npt.NDArray[np.int64]:

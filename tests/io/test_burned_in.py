@@ -1,8 +1,11 @@
 """Burned-in texts and marks cannot be read any more; anatomy, rings and wires are left."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
 
 from coreg.io.case_file import load_pullback
 
@@ -89,6 +92,52 @@ def test_no_letter_of_a_burned_in_name_is_left(images, place, height):
     assert np.count_nonzero(drawn > 128) > 100
     pixels = images(burned(picture(), drawn)).pixels
     assert not pixels[:, drawn > 0].any()
+
+
+def squeezed(frames, quality):
+    """Frames as JPEG leaves them."""
+    made = []
+    for frame in frames:
+        file = io.BytesIO()
+        Image.fromarray(frame).save(file, "JPEG", quality=quality)
+        made.append(np.asarray(Image.open(file)))
+    return np.stack(made)
+
+
+@pytest.mark.parametrize("count", [12, 40])
+@pytest.mark.parametrize("opacity", [1.0, 0.6, 0.4])
+def test_no_letter_of_a_name_that_tissue_shines_through_is_left(images, count, opacity):
+    drawn = text((55, 145))
+    share = opacity * drawn / 255.0
+    frames = np.rint((1.0 - share) * picture(count=count) + share * 235.0).astype(np.uint8)
+    read = images(frames)
+    assert read.hidden[drawn > 90].all()
+
+
+def test_of_a_name_in_jpeg_frames_not_even_the_shape_is_left(images):
+    drawn = text((55, 145))
+    read = images(squeezed(burned(picture(), drawn), 60))
+    assert not read.pixels[:, drawn > 0].any()
+    # What is black of the line of text hardly differs from its box.
+    rows, columns = np.nonzero(drawn > 128)
+    box = read.hidden[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert box.mean() > 0.97
+
+
+def test_a_name_in_speckle_is_hidden_however_bright_the_speckle(images):
+    rng = np.random.default_rng(8)
+    drawn = text((55, 145))
+    coarse = gaussian_filter(rng.standard_normal((30, SIZE, SIZE)), (0.0, 2.0, 2.0))
+    frames = np.clip(110.0 * np.exp(0.45 * coarse / coarse.std()), 0.0, 255.0) * circle()
+    read = images(burned(frames.astype(np.uint8), np.minimum(drawn, 235)))
+    assert read.hidden[drawn > 90].all()
+
+
+def test_the_border_of_a_run_of_few_frames_is_left(images):
+    frames = picture(count=12)
+    read = images(frames)
+    deep = np.hypot(*(np.mgrid[:SIZE, :SIZE] - CENTRE)) < 0.47 * SIZE
+    assert np.count_nonzero(read.hidden & deep) < 0.003 * np.count_nonzero(deep)
 
 
 def test_on_frames_without_marks_nearly_nothing_is_hidden(images):
