@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from coreg.phantom import ImageLevel, PhantomCcta
 
 MANIFEST = "manifest.csv"
+# A longer run through the heartbeat has thousands of frames.
+UNGATED_MM = 20.0
 
 
 class Level(StrEnum):
@@ -47,8 +50,16 @@ def phantom(
     count: Annotated[int, typer.Option("--count", min=1, help="How many; each has the next seed.")] = 1,
     level: Annotated[Level, typer.Option("--level", help="How hard they are.")] = Level.typical,
     modality: Annotated[
-        Modality, typer.Option("--modality", help="OCT, or gated IVUS.", case_sensitive=False)
+        Modality, typer.Option("--modality", help="OCT or IVUS.", case_sensitive=False)
     ] = Modality.oct,
+    ungated: Annotated[
+        bool,
+        typer.Option(
+            "--ungated",
+            help=f"With --modality IVUS: {UNGATED_MM:g} mm at a steady speed through the heartbeat, 30 "
+            "frames a second, not a frame a beat.",
+        ),
+    ] = False,
     images: Annotated[
         bool,
         typer.Option(
@@ -90,8 +101,14 @@ def phantom(
     if contours and not (images or dicom):
         msg = "it goes with --images or --dicom"
         raise typer.BadParameter(msg, param_hint="--contours")
+    if ungated and modality is not Modality.ivus:
+        msg = "it goes with --modality IVUS"
+        raise typer.BadParameter(msg, param_hint="--ungated")
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     settings = preset(level.value, modality=modality.value)
+    if ungated:
+        run_mm = (UNGATED_MM, UNGATED_MM)
+        settings = replace(settings, ivus_acquisition="motorized", run_range_mm=run_mm)
     rows = []
     with console.progress() as progress:
         for i in range(count):
