@@ -32,6 +32,8 @@ _BROKEN = (
     Image.DecompressionBombError,
 )
 _LEAST_CT = -500.0
+# Writers that know the pixels but not the frames put 1 mm between them.
+DEFAULT_SPACING = "its third spacing, exactly 1 mm"
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -66,13 +68,15 @@ def picture_folder(folder: Path) -> FrameSource:
     Raises
     ------
     InputError
-        If there is none, one cannot be read, or their sizes differ.
+        If there is none, one cannot be read, their sizes differ, or one has no number beside others
+        that have.
     """
     files = picture_files(folder)
     if not files:
         found = "a folder without frames"
         expected = "frames as PNG, JPEG, TIFF or DICOM files"
         raise unusable(folder, "", found=found, expected=expected)
+    _check_numbered(folder, files)
     first = _size(folder, files[0], 0)
     for i, each in enumerate(files[1:], start=1):
         size = _size(folder, each, i)
@@ -84,7 +88,7 @@ def picture_folder(folder: Path) -> FrameSource:
         for i in indices:
             yield _picture(folder, files[i], 0, i)
 
-    notes = _gaps(files)
+    notes = (*_gaps(files), *_kinds(files))
     return FrameSource(
         "pictures in the order of their names", len(files), first[1], first[0], planes, FileFacts(notes=notes)
     )
@@ -159,7 +163,7 @@ def _stack_facts(count: int, spacing_mm: Plane) -> FileFacts:
     if not unknown and FRAME_SPACING_MM[0] <= between_frames <= FRAME_SPACING_MM[1]:
         withdrawn, sources["position_mm"] = (
             np.arange(count, dtype=np.float64) * between_frames,
-            "its third spacing",
+            DEFAULT_SPACING if between_frames == 1.0 else "its third spacing",
         )
     else:
         lacking["position_mm"] = f"a third spacing of {between_frames:.6g} mm in the file"
@@ -169,6 +173,26 @@ def _stack_facts(count: int, spacing_mm: Plane) -> FileFacts:
 def _is_picture(path: Path) -> bool:
     name = path.name.lower()
     return name.endswith(PICTURE_ENDINGS) and not name.startswith(".") and path.is_file()
+
+
+def _check_numbered(folder: Path, files: Sequence[Path]) -> None:
+    """Refuse a picture without a number among frames that have one: an overview, a screenshot."""
+    bare = [i for i, file in enumerate(files) if not re.search(r"[0-9]", file.stem)]
+    if bare and len(bare) < len(files):
+        one = len(bare) == 1
+        which = (
+            f"picture {bare[0] + 1} of {len(files)} in the order of their names" if one else "among others"
+        )
+        found = f"{len(bare)} picture{'' if one else 's'} without a number in the name ({which})"
+        raise unusable(folder, "", found=found, expected="nothing but frames, each with its number")
+
+
+def _kinds(files: Sequence[Path]) -> tuple[str, ...]:
+    """Say that pictures have names of several kinds, some of which may be no frames."""
+    kinds = {re.sub(r"[0-9]+", "#", file.stem.casefold()) for file in files}
+    if len(kinds) == 1 or "#" not in "".join(kinds):
+        return ()
+    return (f"the names of the pictures are of {len(kinds)} kinds; all are taken as frames of one pullback",)
 
 
 def _gaps(files: Sequence[Path]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from coreg.io.case_model import FRAME_SPACING_MM, CaseFile
 from coreg.io.files import existing_file, is_dicom_file, naming, unusable
 from coreg.io.frame_source import FrameSource
 from coreg.io.grey_frames import grey_frames, greying_of
-from coreg.io.picture_files import picture_files, picture_folder, tiff_pages, volume_stack
+from coreg.io.picture_files import DEFAULT_SPACING, picture_files, picture_folder, tiff_pages, volume_stack
 from coreg.io.volumes import is_volume_file
 from coreg.pullback import Modality
 from coreg.pullback_images import PullbackImages
@@ -130,7 +130,7 @@ def read_pullback_images(
         marks=marks,
         frame_rate_hz=rate,
         sources=sources,
-        notes=(*source.facts.notes, *_mark_notes(hidden & inside, marks)),
+        notes=(*source.facts.notes, *_spacing_notes(case, source), *_mark_notes(hidden & inside, marks)),
     )
 
 
@@ -337,6 +337,17 @@ def _joined(
         if more.any():
             found[frame] = found[frame] | more if frame in found else more
     return found
+
+
+def _spacing_notes(case: CaseFile, source: FrameSource) -> tuple[str, ...]:
+    """Doubt a distance between frames that a file has from nobody."""
+    given = case.pullback.frame_spacing_mm is not None or case.pullback.positions is not None
+    if given or source.facts.sources.get("position_mm") != DEFAULT_SPACING:
+        return ()
+    return (
+        f"frames are taken to be 1 mm apart from the file ({DEFAULT_SPACING}); many programs write that "
+        "where they do not know it: check it, and set pullback.frame_spacing_mm",
+    )
 
 
 def _mark_notes(steady: BoolArray, marks: dict[int, BoolArray]) -> tuple[str, ...]:

@@ -104,6 +104,33 @@ def test_a_stack_of_1_mm_everywhere_says_nothing(tmp_path, frames):
         load(tmp_path, "run.nrrd", modality='"IVUS"', pixel_spacing_mm=0.05)
 
 
+def test_a_stack_of_frames_1_mm_apart_is_doubted_unless_the_case_says_so(tmp_path, frames):
+    save_stack(tmp_path / "run.nrrd", frames, (0.05, 0.05, 1.0))
+    silent = load(tmp_path, "run.nrrd", modality='"IVUS"')
+    assert silent.pullback.frame_spacing_mm == pytest.approx(1.0)
+    (note,) = silent.known_images.notes
+    assert note.startswith(
+        "frames are taken to be 1 mm apart from the file (its third spacing, exactly 1 mm)"
+    )
+    assert not load(tmp_path, "run.nrrd", modality='"IVUS"', frame_spacing_mm=1.0).known_images.notes
+
+
+def test_a_picture_without_a_number_among_frames_is_refused_and_not_named(tmp_path, frames):
+    save_pictures(tmp_path / "run", frames)
+    Image.fromarray(frames[0]).save(tmp_path / "run" / "smith.png")
+    found = rf"found 1 picture without a number in the name \(picture {len(frames) + 1} of {len(frames) + 1} "
+    with pytest.raises(InputError, match=found) as caught:
+        load(tmp_path, "run", **FULL)
+    assert "smith" not in str(caught.value)
+
+
+def test_pictures_whose_names_are_of_two_kinds_are_noted(tmp_path, frames):
+    save_pictures(tmp_path / "run", frames)
+    Image.fromarray(frames[0]).save(tmp_path / "run" / "overview1.png")
+    (note,) = load(tmp_path, "run", **FULL).known_images.notes
+    assert note == "the names of the pictures are of 2 kinds; all are taken as frames of one pullback"
+
+
 def test_floats_of_any_scale_become_grey_in_one_window(tmp_path, frames):
     save_stack(tmp_path / "run.nrrd", frames.astype(np.float32) / 255.0, (0.05, 0.05, 0.2))
     pixels = load(tmp_path, "run.nrrd", modality='"IVUS"').known_images.pixels
