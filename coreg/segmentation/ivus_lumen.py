@@ -31,13 +31,13 @@ SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
 WIRE_MM, SURELY_WIRE = 0.35, 0.35
 CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
-LOOK_DEPTH_MM = 0.15
-WALL_PERCENT = 85
+WALL_PERCENT, LEAST_CONTRAST, MOST_EXCESS = 85, 0.05, 0.55
+USUAL_WALL_COUNTS_MM, DIMMEST_WALL = 0.1, 0.4
 IMPOSSIBLE = 10.0
-MOST_CALCIUM = 0.3
-MOUTH_RAD, BLUR_RAD = np.radians(10.0), np.radians(5.0)
+MOST_CALCIUM = 0.5
+MOUTH_RAD, BLUR_RAD, BLOOD_LIKE = np.radians(10.0), np.radians(5.0), 0.15
 AROUND_MM, AROUND_RAD, USUAL_WALL_MM, GUESS_WEIGHT = 2.0, np.radians(30.0), 0.5, 0.1
-BEHIND_CALCIUM_MM = 0.2
+BEHIND_CALCIUM_MM = 0.3
 EDGE_MM = 0.05
 CERTAIN = 0.15
 
@@ -98,6 +98,15 @@ class _Look:
         """How many samples a length is."""
         return max(1, round(mm / self.step_mm))
 
+    def between(self, start_mm: FloatArray, end_mm: FloatArray) -> FloatArray:
+        """Mean brightness (N, A) from one distance to another."""
+        last = self.sums.shape[2] - 1
+        low = np.clip(np.round(start_mm / self.step_mm).astype(np.int64), 0, last - 1)
+        high = np.clip(np.round(end_mm / self.step_mm).astype(np.int64), low + 1, last)
+        ends = (np.take_along_axis(self.sums, each[..., None], axis=2)[..., 0] for each in (high, low))
+        after, before = (each.astype(np.float64) for each in ends)
+        return (after - before) / (high - low)
+
     def mean(self, start_mm: float, end_mm: float) -> Float32Array:
         """Mean brightness (N, A, R + 1) between two distances from each place."""
         return _mean(self.sums, round(start_mm / self.step_mm), round(end_mm / self.step_mm))
@@ -125,7 +134,7 @@ def ivus_lumen(
     """
     look = _look(values, step_mm, levels or ivus_levels(values, step_mm))
     hidden = look.wire | look.calcium
-    seen_eem = lowest(_eem_total(look, hidden)) * step_mm
+    seen_eem = lowest(_eem_total(look)) * step_mm
     eem, branching = closed_wall(seen_eem, hidden, pitch_mm=pitch_mm)
     limit = np.where(branching, seen_eem, eem) - THINNEST_WALL_MM
     # Blood does not lie behind calcium.
@@ -133,14 +142,18 @@ def ivus_lumen(
     total = _lumen_total(look, limit)
     distance = np.clip(lowest(total) * step_mm, look.first * step_mm, limit)
     wall, opened = closed_wall(distance, look.wire, pitch_mm=pitch_mm)
-    # Where a branch leaves, the membrane is open too.
-    opened &= dilated(branching, round(MOUTH_RAD / (2.0 * np.pi) * wall.shape[1]))
+    # Where a branch leaves, the membrane is open too, and blood goes on from one to the other.
+    mouth_rays = round(MOUTH_RAD / (2.0 * np.pi) * wall.shape[1])
+    opened &= dilated(branching, mouth_rays)
+    filled = branching & (look.between(wall, seen_eem) < look.blood + BLOOD_LIKE * (1.0 - look.blood))
+    opened |= filled
+    distance = np.where(filled, np.maximum(distance, seen_eem - THINNEST_WALL_MM), distance)
     # Between shadows of much calcium, thick plaque looks like a mouth.
     opened &= look.calcium.mean(axis=1, keepdims=True) < MOST_CALCIUM
     low, reach = look.first * step_mm, (values.shape[2] - 0.5) * step_mm
     wall = np.clip(gaussian_filter1d(wall, 1.5, axis=1, mode="wrap"), low, reach)
     lumen = np.clip(np.where(opened, np.maximum(distance, wall), wall), low, reach)
-    rays = round(BLUR_RAD / (2.0 * np.pi) * wall.shape[1])
+    rays = _blurred_rays(wall.shape[1])
     seen = ~dilated(hidden, rays) & ~branching & ~opened & (eem < reach - EDGE_MM)
     # A few rays between two shadows show more of the shadows than of the membrane.
     seen &= dilated(~dilated(~seen, rays), rays)
@@ -201,7 +214,7 @@ def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
     shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
     begins = np.argmax(dark[:, :, first:], axis=2) + first
     likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
-    blur = round(BLUR_RAD / (2.0 * np.pi) * values.shape[1])
+    blur = _blurred_rays(values.shape[1])
     wire = wire_shadow(
         likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow, sure=SURELY_WIRE, blur=blur
     )
@@ -236,7 +249,7 @@ def _wire_likeness(
     return likeness
 
 
-def _eem_total(look: _Look, hidden: BoolArray) -> Float32Array:
+def _eem_total(look: _Look) -> Float32Array:
     """Total cost (N, A, R + 1) of the membrane: dark media before it, bright adventitia behind it."""
     outside = look.mean(0.0, ADVENTITIA_MM)
     cost: Float32Array = look.mean(-MEDIA_MM, 0.0) - outside
@@ -247,30 +260,51 @@ def _eem_total(look: _Look, hidden: BoolArray) -> Float32Array:
     cost[:, :, : look.first + look.samples(0.1)] = IMPOSSIBLE
     last = cost.shape[2] - look.samples(ADVENTITIA_MM)
     cost[:, :, last:] = np.maximum(cost[:, :, last:], np.float32(0.5))
-    cost[hidden] = 0.0
+    # Calcium's bright edge would pass for adventitia.
+    cost[look.wire | dilated(look.calcium, _blurred_rays(cost.shape[1]))] = 0.0
     place = np.arange(cost.shape[2])
-    before = place < look.front[..., None] + look.samples(0.2)
+    before = place < look.front[..., None] + look.samples(BEHIND_CALCIUM_MM)
     cost += np.where(look.calcium[..., None] & before, np.float32(0.3), np.float32(0.0))
-    return total_cost(cost, around=(0.02, 0.3), along=(0.01, 0.15))
+    return total_cost(cost, around=(0.02, 0.5), along=(0.01, 0.3))
 
 
 def _lumen_total(look: _Look, limit_mm: FloatArray) -> Float32Array:
-    """Total cost (N, A, R + 1) of the lumen's border: blood before it, something brighter behind it."""
+    """Total cost (N, A, R + 1) of the lumen's border: blood before it, and brighter wall up to the limit.
+
+    How bright the wall is may differ from ray to ray, since lipid is hardly brighter than blood. On each
+    ray it is the most probable level, given what lies behind the border and the run's usual wall; the
+    cost is the log likelihood against a ray of blood alone, for grey values of equal spread (the
+    piecewise constant model of Chan and Vese, IEEE TIP 2001).
+    """
     step = look.step_mm
-    place = np.arange(look.bright.shape[2])
-    inside = (place >= look.first) & (place < limit_mm[..., None] / step - 2) & ~look.wire[..., None]
-    wall = float(np.percentile(look.bright[inside], WALL_PERCENT)) if inside.any() else 1.0
-    excess = look.bright - np.float32(0.5 * (look.blood + wall))
-    excess[:, :, : look.first] = 0.0
-    passed = sums_along(excess)
-    ahead = np.minimum(np.arange(passed.shape[2]) + look.samples(LOOK_DEPTH_MM), passed.shape[2] - 1)
-    cost = (2.0 * passed - passed[:, :, ahead]) * np.float32(step)
+    limit = np.maximum(limit_mm / step, look.first + 1)[..., None]
+    place = np.arange(look.bright.shape[2] + 1)
+    told = (place >= look.first) & (place < limit - 2.0 - MEDIA_MM / 2.0 / step) & ~look.wire[..., None]
+    told = told[..., :-1]
+    wall = float(np.percentile(look.bright[told], WALL_PERCENT)) if told.any() else 1.0
+    usual = np.float32(max(wall - look.blood, LEAST_CONTRAST))
+    excess = np.where(told, np.clip(look.bright - np.float32(look.blood), -MOST_EXCESS, MOST_EXCESS), 0.0)
+    behind, count = (_after(each) for each in (excess.astype(np.float32), told.astype(np.float32)))
+    prior = np.float32(USUAL_WALL_COUNTS_MM / step)
+    level = np.maximum((behind + prior * usual) / (count + prior), np.float32(DIMMEST_WALL) * usual)
+    gain = 2.0 * level * behind - count * level**2 - prior * (level - usual) ** 2
+    cost: Float32Array = gain * np.float32(-0.5 * step / usual)
     cost -= np.float32(0.05) * (look.mean(0.0, INTIMA_MM) - look.mean(-BLOOD_MM, 0.0))
     cost[look.wire] = 0.0
     cost[:, :, : look.first] = IMPOSSIBLE
-    farthest = np.maximum(limit_mm / step, look.first + 1)[..., None]
-    cost += np.where(np.arange(cost.shape[2]) > farthest, np.float32(IMPOSSIBLE), np.float32(0.0))
+    cost += np.where(place > limit, np.float32(IMPOSSIBLE), np.float32(0.0))
     return total_cost(cost, around=(0.6 * step, 0.3), along=(0.15 * step, 0.04))
+
+
+def _after(values: Float32Array) -> Float32Array:
+    """Sum (N, A, R + 1) over the samples from each place on."""
+    sums = sums_along(values)
+    return sums[:, :, -1:] - sums
+
+
+def _blurred_rays(count: int) -> int:
+    """How many of the rays of a turn the beam spreads an edge over."""
+    return round(BLUR_RAD / (2.0 * np.pi) * count)
 
 
 def _mean(sums: Float32Array, start: int, end: int) -> Float32Array:
