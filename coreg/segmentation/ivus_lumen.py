@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
 
 from coreg.pullback_vessel import BEYOND, BRIDGED, OPEN, SEEN
 from coreg.segmentation.closing import smooth_outline
-from coreg.segmentation.guide_wire import wire_shadow
+from coreg.segmentation.ivus_appearance import IvusLevels, IvusLook, blurred_rays, ivus_levels, ivus_look
 from coreg.segmentation.oct_appearance import sums_along
 from coreg.segmentation.openings import closed_wall, dilated
 from coreg.segmentation.outlines import Membrane, Outlines, evidence_of
@@ -20,96 +17,19 @@ from coreg.segmentation.surface import lowest, total_cost
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
-BRIGHTEST = 1.4
-LARGEST_CATHETER_MM = 1.0
 ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
 THINNEST_WALL_MM = 0.06
-LIT_PERCENT = 75
-SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
-WIRE_MM, SURELY_WIRE = 0.35, 0.35
-CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
 WALL_PERCENT, LEAST_CONTRAST, MOST_EXCESS = 85, 0.05, 0.55
 USUAL_WALL_COUNTS_MM, DIMMEST_WALL = 0.1, 0.4
 IMPOSSIBLE = 10.0
 MOST_CALCIUM = 0.5
-MOUTH_RAD, BLUR_RAD, BLOOD_LIKE = np.radians(10.0), np.radians(5.0), 0.15
+MOUTH_RAD, BLOOD_LIKE = np.radians(10.0), 0.15
 AROUND_MM, AROUND_RAD, USUAL_WALL_MM, GUESS_WEIGHT = 2.0, np.radians(30.0), 0.5, 0.1
 BEHIND_CALCIUM_MM = 0.3
 EDGE_MM = 0.05
 CERTAIN = 0.15
-
-
-@dataclass(frozen=True, eq=False)
-class IvusLevels:
-    """What a run looks like as a whole.
-
-    Attributes
-    ----------
-    first : int
-        First sample outside of the catheter.
-    adventitia : float
-        Grey value of bright tissue.
-    blood : float
-        Of the lumen, relative to it.
-    usual : (R,) array
-        What is not in a shadow, over distance, relative to it.
-    """
-
-    first: int
-    adventitia: float
-    blood: float
-    usual: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """Frames scaled so that adventitia is 1, and what hides what.
-
-    Attributes
-    ----------
-    bright : (N, A, R) array
-    sums : (N, A, R + 1) array
-        Of it, over the samples before each.
-    step_mm : float
-        Between samples.
-    first : int
-        First sample outside of the catheter.
-    blood : float
-        Of the lumen.
-    wire, calcium : (N, A) bool arrays
-        Rays behind the guide wire, and those that end at calcium.
-    front : (N, A) int array
-        Where the calcium begins.
-    """
-
-    bright: Float32Array
-    sums: Float32Array
-    step_mm: float
-    first: int
-    blood: float
-    wire: BoolArray
-    calcium: BoolArray
-    front: IntArray
-
-    def samples(self, mm: float) -> int:
-        """How many samples a length is."""
-        return max(1, round(mm / self.step_mm))
-
-    def between(self, start_mm: FloatArray, end_mm: FloatArray) -> FloatArray:
-        """Mean brightness (N, A) from one distance to another."""
-        last = self.sums.shape[2] - 1
-        low = np.clip(np.round(start_mm / self.step_mm).astype(np.int64), 0, last - 1)
-        high = np.clip(np.round(end_mm / self.step_mm).astype(np.int64), low + 1, last)
-        ends = (np.take_along_axis(self.sums, each[..., None], axis=2)[..., 0] for each in (high, low))
-        after, before = (each.astype(np.float64) for each in ends)
-        return (after - before) / (high - low)
-
-    def mean(self, start_mm: float, end_mm: float) -> Float32Array:
-        """Mean brightness (N, A, R + 1) between two distances from each place."""
-        return _mean(self.sums, round(start_mm / self.step_mm), round(end_mm / self.step_mm))
 
 
 def ivus_lumen(
@@ -132,7 +52,7 @@ def ivus_lumen(
     levels : IvusLevels, optional
         Of the run that the frames belong to; by default of these frames.
     """
-    look = _look(values, step_mm, levels or ivus_levels(values, step_mm))
+    look = ivus_look(values, step_mm, levels or ivus_levels(values, step_mm))
     hidden = look.wire | look.calcium
     seen_eem = lowest(_eem_total(look)) * step_mm
     eem, branching = closed_wall(seen_eem, hidden, pitch_mm=pitch_mm)
@@ -153,7 +73,7 @@ def ivus_lumen(
     low, reach = look.first * step_mm, (values.shape[2] - 0.5) * step_mm
     wall = np.clip(gaussian_filter1d(wall, 1.5, axis=1, mode="wrap"), low, reach)
     lumen = np.clip(np.where(opened, np.maximum(distance, wall), wall), low, reach)
-    rays = _blurred_rays(wall.shape[1])
+    rays = blurred_rays(wall.shape[1])
     seen = ~dilated(hidden, rays) & ~branching & ~opened & (eem < reach - EDGE_MM)
     # A few rays between two shadows show more of the shadows than of the membrane.
     seen &= dilated(~dilated(~seen, rays), rays)
@@ -168,7 +88,7 @@ def ivus_lumen(
 
 
 def _behind_shadows(
-    look: _Look, wall: FloatArray, eem: FloatArray, seen: BoolArray, pitch_mm: float
+    look: IvusLook, wall: FloatArray, eem: FloatArray, seen: BoolArray, pitch_mm: float
 ) -> FloatArray:
     """Put the membrane (N, A) where it is hidden as far from the lumen as it is seen around there."""
     sigma = (min(AROUND_MM / max(pitch_mm, 1e-3), 50.0), AROUND_RAD / (2.0 * np.pi) * wall.shape[1])
@@ -182,74 +102,7 @@ def _behind_shadows(
     return np.maximum(np.maximum(result, behind), wall + THINNEST_WALL_MM)
 
 
-def ivus_levels(values: Float32Array, step_mm: float) -> IvusLevels:
-    """Find catheter and usual grey values in some frames (N, A, R) of a run."""
-    usual = np.median(values[:, ::4], axis=(0, 1))
-    tissue = np.median(usual[round(0.5 / step_mm) : round(2.0 / step_mm)])
-    first = int(np.argmax(usual[: round(LARGEST_CATHETER_MM / step_mm)] > 0.6 * tissue)) + 1
-    layers = uniform_filter1d(values[:, :, first:], max(1, round(0.25 / step_mm)), axis=2).max(axis=2)
-    adventitia = max(float(np.percentile(layers, 60)), 1.0)
-    near = values[:, :, first + 2 : first + 2 + max(1, round(0.2 / step_mm))]
-    blood = max(float(np.median(near)) / adventitia, 0.02)
-    # Not the median, since calcium may hide half of a vessel.
-    lit = np.percentile(values[:, ::4], LIT_PERCENT, axis=(0, 1)).astype(np.float64)
-    return IvusLevels(first, adventitia, blood, lit / adventitia)
-
-
-def _look(values: Float32Array, step_mm: float, levels: IvusLevels) -> _Look:
-    """Scale frames, and find what casts shadows."""
-
-    def samples(mm: float) -> int:
-        return max(1, round(mm / step_mm))
-
-    first, blood = levels.first, levels.blood
-    bright = np.clip(values / np.float32(levels.adventitia), 0.0, BRIGHTEST)
-    bright[:, :, :first] = 0.0
-    sums = sums_along(bright)
-    behind = _mean(sums, 0, samples(SHADOW_MM))
-    last = min(values.shape[2] - samples(SHADOW_MM), samples(SHADOW_REACH_MM))
-    # Far tissue is dim everywhere; a shadow is darker than what is usual there.
-    usual_behind = _mean(sums_along(levels.usual[None, None].astype(np.float32)), 0, samples(SHADOW_MM))
-    dark = behind < SHADOW_SHARE * np.minimum(usual_behind, blood)
-    shadow: BoolArray = np.asarray(dark[:, :, first:last].any(axis=2))
-    begins = np.argmax(dark[:, :, first:], axis=2) + first
-    likeness = _wire_likeness(bright, sums, behind, first, samples, blood)
-    blur = _blurred_rays(values.shape[1])
-    wire = wire_shadow(
-        likeness.max(axis=2), likeness.argmax(axis=2) * step_mm, shadow, sure=SURELY_WIRE, blur=blur
-    )
-    layers = uniform_filter1d(bright, samples(CALCIUM_MM), axis=2)
-    place = np.arange(bright.shape[2])
-    near = (place >= np.maximum(begins - samples(CALCIUM_REACH_MM), first)[..., None]) & (
-        place <= begins[..., None] + 1
-    )
-    lit = np.where(near, layers, 0.0)
-    calcium = shadow & ~wire & (lit.max(axis=2) > CALCIUM_LEVEL)
-    front = lit.argmax(axis=2)
-    return _Look(bright, sums, step_mm, first, blood, wire, calcium, front)
-
-
-def _wire_likeness(
-    bright: Float32Array,
-    sums: Float32Array,
-    behind: Float32Array,
-    first: int,
-    samples: Callable[[float], int],
-    blood: float,
-) -> Float32Array:
-    """How much each place (N, A, K) looks like a bright thing in blood with nothing behind it."""
-    start = np.arange(first, min(samples(SHADOW_REACH_MM), bright.shape[2] - samples(SHADOW_MM)))
-    thick = samples(WIRE_MM)
-    peak = maximum_filter1d(uniform_filter1d(bright, 3, axis=2), thick, axis=2, origin=-(thick // 2))
-    low = np.maximum(start - samples(0.25), first)
-    before = (sums[:, :, start] - sums[:, :, low]) / np.maximum(start - low, 1)
-    over = np.maximum(before - blood, 0.0) / max(1.0 - blood, 0.1)
-    end = np.minimum(start + thick, behind.shape[2] - 1)
-    likeness: Float32Array = np.minimum(peak[:, :, start], 1.0) - 2.0 * over - 1.5 * behind[:, :, end] / blood
-    return likeness
-
-
-def _eem_total(look: _Look) -> Float32Array:
+def _eem_total(look: IvusLook) -> Float32Array:
     """Total cost (N, A, R + 1) of the membrane: dark media before it, bright adventitia behind it."""
     outside = look.mean(0.0, ADVENTITIA_MM)
     cost: Float32Array = look.mean(-MEDIA_MM, 0.0) - outside
@@ -261,14 +114,14 @@ def _eem_total(look: _Look) -> Float32Array:
     last = cost.shape[2] - look.samples(ADVENTITIA_MM)
     cost[:, :, last:] = np.maximum(cost[:, :, last:], np.float32(0.5))
     # Calcium's bright edge would pass for adventitia.
-    cost[look.wire | dilated(look.calcium, _blurred_rays(cost.shape[1]))] = 0.0
+    cost[look.wire | dilated(look.calcium, blurred_rays(cost.shape[1]))] = 0.0
     place = np.arange(cost.shape[2])
     before = place < look.front[..., None] + look.samples(BEHIND_CALCIUM_MM)
     cost += np.where(look.calcium[..., None] & before, np.float32(0.3), np.float32(0.0))
     return total_cost(cost, around=(0.02, 0.5), along=(0.01, 0.3))
 
 
-def _lumen_total(look: _Look, limit_mm: FloatArray) -> Float32Array:
+def _lumen_total(look: IvusLook, limit_mm: FloatArray) -> Float32Array:
     """Total cost (N, A, R + 1) of the lumen's border: blood before it, and brighter wall up to the limit.
 
     How bright the wall is may differ from ray to ray, since lipid is hardly brighter than blood. On each
@@ -300,17 +153,3 @@ def _after(values: Float32Array) -> Float32Array:
     """Sum (N, A, R + 1) over the samples from each place on."""
     sums = sums_along(values)
     return sums[:, :, -1:] - sums
-
-
-def _blurred_rays(count: int) -> int:
-    """How many of the rays of a turn the beam spreads an edge over."""
-    return round(BLUR_RAD / (2.0 * np.pi) * count)
-
-
-def _mean(sums: Float32Array, start: int, end: int) -> Float32Array:
-    """Mean (N, A, R + 1) over the samples from ``start`` to before ``end`` beyond each place."""
-    last = sums.shape[2] - 1
-    place = np.arange(last + 1)
-    low, high = np.clip(place + start, 0, last), np.clip(place + end, 0, last)
-    mean: Float32Array = (sums[:, :, high] - sums[:, :, low]) / np.maximum(high - low, 1).astype(np.float32)
-    return mean

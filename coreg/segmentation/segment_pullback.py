@@ -15,7 +15,8 @@ from coreg.pullback_vessel import PullbackVessel
 from coreg.segmentation.calcium_arcs import calcium_arcs
 from coreg.segmentation.declared import Doubt, declaration_doubts
 from coreg.segmentation.frame_quality import frame_quality
-from coreg.segmentation.ivus_lumen import ivus_levels, ivus_lumen
+from coreg.segmentation.ivus_appearance import ivus_levels
+from coreg.segmentation.ivus_lumen import ivus_lumen
 from coreg.segmentation.oct_calcium import oct_calcium
 from coreg.segmentation.oct_lumen import oct_lumen
 from coreg.segmentation.outlines import Membrane, Outlines, joined
