@@ -110,7 +110,7 @@ def section_at(lumen: Lumen, wall: LayeredWall, sight: Sight) -> Section:
     """Follow a frame's lines of sight through the lumen and its wall."""
     wall_mm, lumen_mm, hits = _exits(lumen, sight)
     coordinates = _coordinates(lumen, sight)
-    layers = _layers(lumen, wall, sight, coordinates, wall_mm)
+    layers = _layers(lumen, wall, sight, coordinates, (wall_mm, lumen_mm))
     s, u, v = lumen.axis.locate(hits)
     around = np.arctan2(v, u)
     return Section(
@@ -160,9 +160,13 @@ def _exits(lumen: Lumen, sight: Sight) -> tuple[FloatArray, FloatArray, FloatArr
 
 
 def _layers(
-    lumen: Lumen, wall: LayeredWall, sight: Sight, coordinates: FloatArray, wall_mm: FloatArray
+    lumen: Lumen,
+    wall: LayeredWall,
+    sight: Sight,
+    coordinates: FloatArray,
+    exits_mm: tuple[FloatArray, FloatArray],
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Where lines pass the membrane, enter calcium and leave it, each (A,)."""
+    """Where lines pass the membrane, enter calcium and leave it, each (A,); no calcium closes a mouth."""
     r = sight.depth_mm
     s, u, v = coordinates
     rho, angle = np.hypot(u, v), np.arctan2(v, u)
@@ -170,12 +174,12 @@ def _layers(
     def height(table: FloatArray) -> FloatArray:
         return rho - _table(lumen, table, s.ravel(), angle.ravel()).reshape(rho.shape)
 
+    wall_mm, lumen_mm = exits_mm
     eem = np.clip(_crossing(r, height(wall.eem_mm)), wall_mm, r[-1])
     above, below = height(wall.calcium_inner_mm), height(wall.calcium_outer_mm)
-    hard = ((above > 0.0) & (below < 0.0)).any(axis=1)
-    first = np.where(hard, np.maximum(_crossing(r, above), wall_mm), np.inf)
-    last = np.where(hard, _crossing(r, below), np.inf)
-    return eem, first, last
+    first, last = np.maximum(_crossing(r, above), lumen_mm), _crossing(r, below)
+    hard = ((above > 0.0) & (below < 0.0)).any(axis=1) & (first < last)
+    return eem, np.where(hard, first, np.inf), np.where(hard, last, np.inf)
 
 
 def _crossing(r: FloatArray, level: FloatArray) -> FloatArray:

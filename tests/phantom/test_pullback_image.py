@@ -212,6 +212,19 @@ def test_calcium_is_that_of_the_ccta():
     assert np.mean(hits) > 0.6
 
 
+def test_calcium_does_not_close_a_mouth():
+    patient = make_patient(310, settings=preset("typical", modality="IVUS"))
+    drawn = make_pullback_images(patient, size=256, frames=(121,))
+    wall, lumen = drawn.vessel.wall_mm[0], drawn.vessel.lumen_mm[0]
+    mouth = (drawn.vessel.state[0] == OPEN) & (lumen > wall + 1.5)
+    assert mouth.any()
+    assert not drawn.calcium[0][mouth].any()
+    assert drawn.calcium[0].mean() > 0.5
+    # Behind calcium there is its shadow, in the mouth the speckle of blood.
+    grey = band(drawn.images, 0, wall, 0.8, 1.2)
+    assert np.median(grey[mouth]) > 3.0 * np.median(grey[drawn.calcium[0]])
+
+
 def test_a_side_branch_is_open_and_dark(even, patient):
     row = FRAMES.index(MOUTH)
     vessel = even.vessel
