@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
 
 from coreg.pullback_vessel import BEYOND, BRIDGED, OPEN, SEEN
-from coreg.segmentation.closing import smooth_outline
+from coreg.segmentation.closing import closed_over, smooth_outline
 from coreg.segmentation.ivus_appearance import IvusLevels, IvusLook, blurred_rays, ivus_levels, ivus_look
 from coreg.segmentation.oct_appearance import sums_along
 from coreg.segmentation.openings import closed_wall, dilated
@@ -21,9 +21,9 @@ BoolArray = npt.NDArray[np.bool_]
 ADVENTITIA_MM, MEDIA_MM = 0.3, 0.13
 THINNEST_WALL_MM = 0.06
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
-WALL_PERCENT, LEAST_CONTRAST, MOST_EXCESS = 85, 0.05, 0.55
+WALL_PERCENT, LEAST_CONTRAST, MOST_EXCESS = 85, 0.15, 0.55
 USUAL_WALL_COUNTS_MM, DIMMEST_WALL = 0.1, 0.4
-IMPOSSIBLE = 10.0
+IMPOSSIBLE, OUT_OF_VIEW = 10.0, -0.5
 MOST_CALCIUM = 0.5
 MOUTH_RAD, BLOOD_LIKE = np.radians(10.0), 0.15
 AROUND_MM, AROUND_RAD, USUAL_WALL_MM, GUESS_WEIGHT = 2.0, np.radians(30.0), 0.5, 0.1
@@ -98,7 +98,7 @@ def _behind_shadows(
     behind = np.where(look.calcium, look.front * look.step_mm + BEHIND_CALCIUM_MM, 0.0)
     filled = np.maximum(np.where(seen, eem, wall + guess), behind)
     smooth = smooth_outline(filled, np.where(seen, 1.0, GUESS_WEIGHT))
-    result = np.where(seen, filled, smooth)
+    result = closed_over(filled, smooth, ~seen)
     return np.maximum(np.maximum(result, behind), wall + THINNEST_WALL_MM)
 
 
@@ -113,6 +113,8 @@ def _eem_total(look: IvusLook) -> Float32Array:
     cost[:, :, : look.first + look.samples(0.1)] = IMPOSSIBLE
     last = cost.shape[2] - look.samples(ADVENTITIA_MM)
     cost[:, :, last:] = np.maximum(cost[:, :, last:], np.float32(0.5))
+    # It may also lie beyond the field of view.
+    cost[:, :, -1] = OUT_OF_VIEW
     # Calcium's bright edge would pass for adventitia.
     cost[look.wire | dilated(look.calcium, blurred_rays(cost.shape[1]))] = 0.0
     place = np.arange(cost.shape[2])

@@ -19,6 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 APART_MM, APART_RAD = 0.8, np.radians(30.0)
 LEAST_PROBABLE = 0.2
 FADING_MM, FADING = 0.4, 0.7
+SHALLOW_MM = 0.2
 USUAL_WALL_MM = 0.3
 # Shares of true ones among deep, wide mouths of synthetic pullbacks, by how many frames show them.
 FEW_FRAMES, TRUE_OF_FEW, TRUE_OF_MANY = 2, 0.7, 0.96
@@ -90,7 +91,11 @@ def _mouths(outlines: Outlines, outer_mm: FloatArray) -> list[_Mouth]:
     mouths = []
     for number in range(1, count + 1):
         part = numbers == number
+        # Where it hardly passes the vessel's outside, it is no more than a dim wall.
+        part &= np.where(part, outlines.lumen_mm - outer_mm, 0.0).max(axis=1, keepdims=True) > SHALLOW_MM
         frames = np.flatnonzero(part.any(axis=1))
+        if not len(frames):
+            continue
         first, last = int(frames[0]), int(frames[-1])
         depths = np.where(part, outlines.lumen_mm - outer_mm, 0.0)[first : last + 1].max(axis=1)
         missing = np.where(_with_hidden(part, outlines.state == BRIDGED), outlines.wall_mm, 0.0)

@@ -109,3 +109,18 @@ def test_the_membrane_lies_outside_of_the_lumen_and_all_within_the_image(rays, l
     assert (membrane.eem_mm > outlines.wall_mm).all()
     assert (outlines.lumen_mm >= outlines.wall_mm - 1e-9).all()
     assert outlines.lumen_mm.max() < rays.reach_mm
+
+
+def test_a_vessel_that_goes_beyond_the_field_of_view_is_not_closed_within_it(rays):
+    lumen_mm = np.tile(rays.circle_mm(2.4, (1.5, 0.0)), (FRAMES, 1))
+    outlines, membrane = found_in(rays.ivus_frames(lumen_mm, lumen_mm + 0.3), rays)
+    assert error_mm(outlines.wall_mm, np.minimum(lumen_mm, rays.reach_mm)) < 2.0 * CLOSE_MM
+    assert not (outlines.state == OPEN).any()
+    assert not membrane.seen[:, lumen_mm[0] + 0.3 > rays.reach_mm].any()
+
+
+def test_a_wall_too_thin_to_be_seen_does_not_lose_the_lumen(rays):
+    """Only the dark media lies between blood and adventitia."""
+    lumen_mm = np.tile(rays.circle_mm(1.5, (0.6, 0.0)), (FRAMES, 1))
+    outlines, _ = found_in(rays.ivus_frames(lumen_mm, lumen_mm + 0.15), rays)
+    assert error_mm(outlines.wall_mm, lumen_mm) < 0.08

@@ -106,3 +106,16 @@ def test_falling_positions_give_the_same_branches():
     assert [(a.frame, a.angle_rad, a.probability) for a in rising] == [
         (b.frame, b.angle_rad, b.probability) for b in falling
     ]
+
+
+def test_where_a_mouth_hardly_leaves_the_vessel_it_has_no_say_in_frame_and_angle():
+    found = outlines((20, 1.2, 0.6, 1.0))
+    (alone,) = branches(found)
+    # A dim wall beside it, wide, but no deeper than a wall is thick.
+    beside = np.abs(ANGLE_RAD - 1.5) < 0.6
+    for frame in (15, 16, 17):
+        found.lumen_mm[frame, beside] = RADIUS_MM + 0.4
+        found.state[frame, beside] = OPEN
+    (branch,) = branches(found)
+    assert (branch.frame, branch.angle_rad) == pytest.approx((alone.frame, alone.angle_rad))
+    assert branch.first_frame == alone.first_frame
