@@ -160,8 +160,11 @@ itself is the heartbeat. Shaded: the lumen is not to be trusted there, for the r
 
 CUTS_OUTLINED = """
 The contours of the case, cut lengthwise through the catheter at two angles (0° to the right, 90° down).
-Shaded: frames that are not to be trusted, for the reasons below; those without a contour lie between their
-neighbours.
+Shaded: frames that are not to be trusted, for the reasons below.
+"""
+
+GAPS = """
+Lines run through neighbouring frames with a contour only; a dot is such a frame on its own.
 """
 
 RUN_PROFILE = """

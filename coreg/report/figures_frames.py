@@ -112,7 +112,7 @@ def draw_outlines(axes: Axes, vessel: PullbackVessel, frame: int, *, dark: bool)
         return
     state = vessel.state[frame]
     lumen, wall = (_points(vessel, table, frame) for table in (vessel.lumen_mm, vessel.wall_mm))
-    if vessel.eem_mm is not None and vessel.eem_seen is not None:
+    if vessel.eem_mm is not None and vessel.eem_seen is not None and vessel.membraned[frame]:
         eem, seen = _points(vessel, vessel.eem_mm, frame), vessel.eem_seen[frame]
         around = "black" if dark else None
         _stroke(axes, eem, seen, WALL, "-", around=around, width=1.5)
@@ -173,6 +173,7 @@ def _handles(run: SegmentedRun) -> list[Line2D]:
         handles.append(Line2D([], [], color=LANDMARK, linewidth=2.0, label="opening of a side branch"))
     if vessel.eem_mm is not None:
         handles.append(Line2D([], [], color=WALL, label="membrane (EEM)"))
+    if vessel.eem_seen is not None and not vessel.eem_seen[vessel.membraned].all():
         handles.append(Line2D([], [], color=WALL, linestyle=DASHES, label="membrane, not seen"))
     handles.append(
         Line2D(

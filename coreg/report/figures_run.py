@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -99,13 +99,26 @@ def _cut_outlines(axes: Axes, run: SegmentedRun, angle_deg: int, reach: float) -
     edge = "white" if run.images is not None else None
     for sign, turn in ((1.0, 0), (-1.0, 180)):
         if vessel.eem_mm is not None:
-            membrane = _at_angle(vessel.eem_mm, angle_deg + turn)[frames.frame]
-            axes.plot(frames.position_mm, sign * membrane, color=WALL, linewidth=1.1)
-        lumen = _at_angle(vessel.wall_mm, angle_deg + turn)[frames.frame]
+            membrane = sign * _at_angle(vessel.eem_mm, angle_deg + turn)
+            _through_neighbours(axes, run, membrane, vessel.membraned, color=WALL, linewidth=1.1)
+        lumen = sign * _at_angle(vessel.wall_mm, angle_deg + turn)
         effects = [] if edge is None else [patheffects.withStroke(linewidth=2.4, foreground=edge, alpha=0.7)]
-        axes.plot(frames.position_mm, sign * lumen, color=PULLBACK, linewidth=1.2, path_effects=effects)
+        _through_neighbours(
+            axes, run, lumen, vessel.outlined, color=PULLBACK, linewidth=1.2, path_effects=effects
+        )
     axes.axhline(0.0, color="#F0E442" if edge else "black", linewidth=0.6, linestyle=(0, (2, 4)))
     _branch_lines(axes, run)
+
+
+def _through_neighbours(
+    axes: Axes, run: SegmentedRun, values: FloatArray, known: BoolArray, **style: Any
+) -> None:
+    """Draw values (N,) by frame through neighbours that are known; one that is alone gets a dot."""
+    shown = np.where(known, values, np.nan)[run.frames.frame]
+    gap = np.concatenate([[True], np.isnan(shown), [True]])
+    alone = ~gap[1:-1] & gap[:-2] & gap[2:]
+    dots = {"marker": ".", "markersize": 5, "markevery": alone.tolist()} if alone.any() else {}
+    axes.plot(run.frames.position_mm, shown, **dots, **style)
 
 
 def _at_angle(table: FloatArray, angle_deg: float) -> FloatArray:
@@ -199,8 +212,8 @@ def _areas(axes: Axes, run: SegmentedRun) -> None:
     lumen = areas_mm2(vessel.wall_mm)
     outer = lumen if vessel.eem_mm is None else areas_mm2(vessel.eem_mm)
     if vessel.eem_mm is not None:
-        _line(axes, run, outer, WALL, "inside the membrane (EEM)")
-    _line(axes, run, lumen, PULLBACK, _lumen_name(vessel))
+        _line(axes, run, outer, vessel.membraned, WALL, "inside the membrane (EEM)")
+    _line(axes, run, lumen, vessel.outlined, PULLBACK, _lumen_name(vessel))
     smallest = measures_of(vessel).smallest_frame
     if smallest is not None:
         at = run.position_at(smallest)
@@ -220,21 +233,23 @@ def _areas(axes: Axes, run: SegmentedRun) -> None:
     )
 
 
-def _line(axes: Axes, run: SegmentedRun, values: FloatArray, colour: str, name: str) -> None:
-    """Draw a value (N,) per frame; of a gated pullback in bold what its phase shows."""
-    position, shown = run.frames.position_mm, values[run.frames.frame]
+def _line(
+    axes: Axes, run: SegmentedRun, values: FloatArray, known: BoolArray, colour: str, name: str
+) -> None:
+    """Draw a value (N,) per frame that is known; of a gated pullback in bold what its phase shows."""
     if run.vessel.gating is None:
-        axes.plot(position, shown, color=colour, label=name)
+        _through_neighbours(axes, run, values, known, color=colour, label=name)
         return
+    _through_neighbours(axes, run, values, known, color=colour, linewidth=0.6, alpha=0.45)
+    position, shown = run.frames.position_mm, np.where(known, values, np.nan)[run.frames.frame]
     gated = np.isin(run.frames.frame, run.vessel.gating.frame)
-    axes.plot(position, shown, color=colour, linewidth=0.6, alpha=0.45)
     axes.plot(
         position[gated], shown[gated], color=colour, marker=".", markersize=4, label=f"{name}, gated frames"
     )
 
 
 def _burden(axes: Axes, run: SegmentedRun) -> None:
-    _line(axes, run, 100.0 * plaque_burdens(run.vessel), CALCIUM, "plaque burden")
+    _line(axes, run, 100.0 * plaque_burdens(run.vessel), run.vessel.outlined, CALCIUM, "plaque burden")
     axes.set(ylabel="plaque burden (%)", ylim=(0.0, 100.0))
     _branch_lines(axes, run)
 
@@ -281,7 +296,7 @@ def _quality(axes: Axes, run: SegmentedRun, doubts: Sequence[Doubted]) -> list[L
             axes.axvspan(start, stop, ymin=0.0, ymax=0.12, color=colour, linewidth=0)
             axes.axvspan(start, stop, ymin=0.12, color=colour, alpha=0.16, linewidth=0)
         handles.append(Patch(color=colour, label=name))
-    axes.plot(frames.position_mm, run.vessel.quality[frames.frame], color=PULLBACK, linewidth=1.2)
+    _through_neighbours(axes, run, run.vessel.quality, run.vessel.outlined, color=PULLBACK, linewidth=1.2)
     axes.set(ylabel="quality (0 to 1)", ylim=(0.0, 1.05))
     return handles
 

@@ -131,7 +131,7 @@ def _frame_part(run: SegmentedRun, *, outlined: bool) -> list[Part]:
 
 def _cut_part(run: SegmentedRun) -> list[Part]:
     text = captions.CUTS if run.images is not None else captions.CUTS_OUTLINED
-    caption = " ".join([text, *_blacked(run)])
+    caption = " ".join([text, *_gaps(run), *_blacked(run)])
     return [
         Part("cuts", "Pullback: lengthwise cuts", caption, [png_uri(cuts(run))], [_marked_table(run.vessel)])
     ]
@@ -141,9 +141,13 @@ def _blacked(run: SegmentedRun) -> list[str]:
     return [captions.BLACKED] if blacked_out(run.images) else []
 
 
+def _gaps(run: SegmentedRun) -> list[str]:
+    return [] if run.vessel.outlined[run.vessel.frame].all() else [captions.GAPS]
+
+
 def _run_part(run: SegmentedRun) -> list[Part]:
     burden = [] if run.vessel.eem_mm is None else [captions.RUN_PROFILE_MEMBRANE]
-    caption = " ".join([captions.RUN_PROFILE, *burden])
+    caption = " ".join([captions.RUN_PROFILE, *burden, *_gaps(run)])
     return [Part("run", "Pullback: along the vessel", caption, [png_uri(profiles(run))])]
 
 

@@ -13,13 +13,25 @@ from coreg.case import PullbackCase
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
-from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, CalciumArc, Gating, PullbackVessel
+from coreg.pullback_vessel import (
+    BEYOND,
+    BLOOD,
+    BRIDGED,
+    NO_CONTOUR,
+    OPEN,
+    SEEN,
+    UNDRAWN,
+    CalciumArc,
+    Gating,
+    PullbackVessel,
+)
 from coreg.report import pullback_html, pullback_parts, write_report
 from coreg.report.figures_frames import frame_gallery, frame_title
 from coreg.report.figures_run import cuts, heartbeat, profiles, unrolled
 from coreg.report.pullback_views import (
     PLACES,
     RANKS,
+    FramePick,
     SegmentedRun,
     blacked_out,
     columns_of,
@@ -27,7 +39,7 @@ from coreg.report.pullback_views import (
     picked_frames,
     white_level,
 )
-from coreg.report.style import look
+from coreg.report.style import CALCIUM, PULLBACK, WALL, look
 
 COUNT, ANGLES, SIZE, PIXEL_MM = 40, 64, 101, 0.08
 RADIUS_MM, EEM_MM = 1.5, 2.0
@@ -233,6 +245,50 @@ def test_outlines_of_a_cut_lie_at_their_radius(run):
         axes = cuts(run).axes[1]
     heights = {round(float(line.get_ydata()[0]), 3) for line in axes.lines if len(line.get_ydata()) == COUNT}
     assert heights == {RADIUS_MM, -RADIUS_MM, EEM_MM, -EEM_MM}
+
+
+def drawn_by(axes):
+    """For each line over all frames, by colour: which frames it shows, and on which it has dots."""
+    lines = [line for line in axes.lines if len(line.get_ydata()) == COUNT]
+    return {
+        (line.get_color(), tuple(np.flatnonzero(np.isfinite(line.get_ydata())[::-1]))): tuple(
+            np.flatnonzero(line.get_markevery()[::-1]) if line.get_marker() == "." else ()
+        )
+        for line in lines
+    }
+
+
+def test_frames_that_nobody_outlined_show_no_line(run, pullback_case):
+    lumen, membrane = (5, 10, 11, 12, 30), (10, 12, 30)
+    there, seen = (np.isin(np.arange(COUNT), each) for each in (lumen, membrane))
+    vessel = dataclasses.replace(
+        run.vessel,
+        state=np.repeat(np.where(there, SEEN, UNDRAWN)[:, None], ANGLES, axis=1),
+        eem_seen=np.repeat(seen[:, None], ANGLES, axis=1),
+        quality=np.where(there, 1.0, 0.0),
+        reason=tuple("" if each else NO_CONTOUR for each in there),
+        side_branches=(),
+        calcium=(),
+        gating=None,
+        from_contours=True,
+    )
+    sparse = SegmentedRun(run.pullback, vessel, run.images)
+    blue = {(PULLBACK, lumen): (5, 30)}
+    with look():
+        area, burden, quality = profiles(sparse).axes[:3]
+        assert drawn_by(area) == blue | {(WALL, membrane): membrane}
+        assert drawn_by(burden) == {(CALCIUM, membrane): membrane}
+        assert drawn_by(quality) == blue
+        for axes in cuts(sparse).axes[1:3]:
+            assert drawn_by(axes) == blue | {(WALL, membrane): membrane}
+        words = words_of([frame_gallery(sparse, picked_frames(sparse))])
+        assert "membrane, not seen" not in words
+    with look():
+        colours = {line.get_color() for line in frame_gallery(sparse, [FramePick(11, "")]).axes[0].lines}
+        assert PULLBACK in colours
+        assert WALL not in colours
+    text = text_of(pullback_html(pullback_case, vessel, {}, outlined=True))
+    assert text.count("a dot is such a frame") == 2
 
 
 def test_only_what_is_there_is_in_the_legends(run, plain):
