@@ -9,6 +9,7 @@ longitudinal distance is that to the previous frame, positive for withdrawing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,16 +109,20 @@ def code(header: Dataset, keyword: str) -> str:
 
 
 def groups(header: Dataset, keyword: str) -> Iterator[Dataset]:
-    """List the items of a functional groups sequence, each joined from its macros' one items."""
+    """List the items of a functional groups sequence, each joined from its macros' one items.
+
+    What comes after a damaged macro is left out.
+    """
     try:
         items = list(header.get(keyword) or [])
     except UNREADABLE:
         return
     for item in items:
         joined = Dataset()
-        for element in item:
-            if element.VR == "SQ" and element.value:
-                joined.update(element.value[0])
+        with suppress(*UNREADABLE):
+            for element in item:
+                if element.VR == "SQ" and element.value:
+                    joined.update(element.value[0])
         yield joined
 
 

@@ -6,7 +6,9 @@ Names of files inside a folder are never shown: exports put patients' names into
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ _GREY_MODES = frozenset({"L", "1", "I", "F", "I;16", "I;16B", "I;16L"})
 _BROKEN = (
     OSError,
     SyntaxError,
+    TypeError,
     ValueError,
     EOFError,
     KeyError,
@@ -103,11 +106,8 @@ def tiff_pages(path: Path) -> FrameSource:
         If it cannot be read.
     """
     size = _size(path, existing_file(path), None)
-    try:
-        with Image.open(path) as image:
-            count = int(getattr(image, "n_frames", 1))
-    except _BROKEN:
-        raise _broken(path, None) from None
+    with _opened(path, path, None) as image:
+        count = int(getattr(image, "n_frames", 1))
 
     def planes(indices: Sequence[int]) -> Iterator[Plane]:
         for i in indices:
@@ -209,11 +209,8 @@ def _gaps(files: Sequence[Path]) -> tuple[str, ...]:
 
 def _size(path: Path, file: Path, index: int | None) -> tuple[int, int]:
     """Columns and rows of a picture."""
-    try:
-        with Image.open(file) as image:
-            size = image.size
-    except _BROKEN:
-        raise _broken(path, index) from None
+    with _opened(path, file, index) as image:
+        size = image.size
     if max(size) > LARGEST_SIDE_PX:
         expected = f"at most {LARGEST_SIDE_PX} pixels along a side"
         raise unusable(path, "size", found=f"a picture of {_text(size)}", expected=expected)
@@ -221,11 +218,22 @@ def _size(path: Path, file: Path, index: int | None) -> tuple[int, int]:
 
 
 def _picture(path: Path, file: Path, page: int, index: int) -> Plane:
+    with _opened(path, file, index) as image:
+        if page:
+            image.seek(page)
+        values = np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        found = f"NaN or infinity (frame {index}, from 0)"
+        raise unusable(path, "pixels", found=found, expected="grey values without NaN")
+    return values
+
+
+@contextmanager
+def _opened(path: Path, file: Path, index: int | None) -> Iterator[Image.Image]:
+    """Open a picture; what Pillow raises makes it broken, what it warns of is told by that."""
     try:
-        with Image.open(file) as image:
-            if page:
-                image.seek(page)
-            return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+            yield image
     except _BROKEN:
         raise _broken(path, index) from None
 

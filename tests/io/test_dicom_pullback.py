@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom.datadict import tag_for_keyword
 
 from coreg.errors import InputError
 from coreg.io.case_file import load_pullback
@@ -189,6 +190,15 @@ class TestMeasuredPositions:
         np.testing.assert_allclose(
             positions(load_measured(falling, first_frame='"proximal"')), [0.9, 0.6, 0.5, 0.2, 0.0], atol=1e-12
         )
+
+    def test_whose_group_is_damaged_are_lacking(self, load_measured, tmp_path):
+        load_measured([0.0, 0.2, 0.3])
+        path = tmp_path / "pullback.dcm"
+        tag = tag_for_keyword("IntravascularFrameContentSequence")
+        group = (tag >> 16).to_bytes(2, "little") + (tag & 0xFFFF).to_bytes(2, "little")
+        path.write_bytes(path.read_bytes().replace(group + b"SQ", group + b"S{", 1))
+        with pytest.raises(InputError, match=r"measured distances, but none in it"):
+            load_pullback(tmp_path)
 
     @pytest.mark.parametrize("distances_mm", [[0.0] * 6, [0.0, *[90.0] * 5], [0.0, *[0.001] * 5]])
     def test_that_are_constant_or_absurd_are_refused(self, load_measured, distances_mm):

@@ -174,6 +174,24 @@ class TestBadPictures:
             load(tmp_path, "run", **FULL)
         assert "ZZNAME" not in str(caught.value)
 
+    @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+    def test_a_tiff_that_is_cut_off_is_refused_without_a_warning(self, tmp_path, frames, share):
+        file = tmp_path / "run.tif"
+        pages = [Image.fromarray(each) for each in frames]
+        pages[0].save(file, save_all=True, append_images=pages[1:])
+        content = file.read_bytes()
+        file.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(InputError, match=r"a picture.* that cannot be read \(cut off or damaged\?\)"):
+            load(tmp_path, "run.tif", **FULL)
+
+    def test_pages_with_nan_are_refused(self, tmp_path, frames):
+        grey = frames.astype(np.float32)
+        grey[3, 5, 5] = np.nan
+        pages = [Image.fromarray(each) for each in grey]
+        pages[0].save(tmp_path / "run.tif", save_all=True, append_images=pages[1:])
+        with pytest.raises(InputError, match=r"pixels: found NaN or infinity \(frame 3, from 0\), expected"):
+            load(tmp_path, "run.tif", **FULL)
+
     def test_a_single_frame_is_refused(self, tmp_path, frames):
         save_pictures(tmp_path / "run", frames[:1])
         with pytest.raises(InputError, match=r"pullback\.image: found 1 frame, expected .* at least 2"):
