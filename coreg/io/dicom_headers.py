@@ -144,18 +144,19 @@ def quiet_dicom() -> Iterator[None]:
     """Keep pydicom and its decoders from printing values they do not like."""
     mode = settings.reading_validation_mode
     loggers = [logging.getLogger(name) for name in _LOGGERS]
-    disabled = [each.disabled for each in loggers]
+    # Loggers below these take over their level, but not whether they are disabled.
+    levels = [each.level for each in loggers]
     settings.reading_validation_mode = IGNORE
     for each in loggers:
-        each.disabled = True
+        each.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         settings.reading_validation_mode = mode
-        for each, before in zip(loggers, disabled, strict=True):
-            each.disabled = before
+        for each, before in zip(loggers, levels, strict=True):
+            each.setLevel(before)
 
 
 def dicom_files(folder: Path, *, deep: bool = True) -> list[Path]:

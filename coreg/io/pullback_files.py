@@ -265,7 +265,7 @@ def _positions(
 ) -> tuple[IntArray, FloatArray]:
     """Frames in acquisition order and how far each had been withdrawn, the most distal at 0."""
     if case.pullback.positions is not None:
-        frames, positions = _read_positions(case, frames, lumen)
+        frames, positions = _read_positions(case, frames, lumen, images=source is not None)
         return frames, positions - positions.min(initial=np.inf)
     told = source is not None and (source.facts.withdrawn_mm is not None or told_mm is None)
     if source is not None and told and case.pullback.frame_spacing_mm is None:
@@ -282,16 +282,24 @@ def _positions(
     return frames, steps * spacing
 
 
-def _read_positions(case: CaseFile, frames: IntArray, lumen: Contours) -> tuple[IntArray, FloatArray]:
+def _read_positions(
+    case: CaseFile, frames: IntArray, lumen: Contours, *, images: bool
+) -> tuple[IntArray, FloatArray]:
     path = case.resolved(str(case.pullback.positions))
     with naming("pullback.positions"):
         given = read_positions(path)
-    missing = sorted(set(lumen) - set(given))
+    # Others lie between their neighbours in time; beyond the first and the last there are none.
+    missing = sorted((set(lumen) or {*frames[:1].tolist(), *frames[-1:].tolist()}) - set(given))
     if missing:
-        found = f"no position of frame {missing[0]} (counted from 0), which has a contour"
+        why = "which has a contour" if lumen else "the first or the last one"
+        found = f"no position of frame {missing[0]} (counted from 0), {why}"
         if len(missing) > 1:
             found += f", nor of {len(missing) - 1} more"
         raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected="a row for each frame")
+    if images and max(given) > frames[-1]:
+        found = f"a position of frame {max(given)} (counted from 0)"
+        expected = f"frames of the image, 0 to {frames[-1]}"
+        raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected=expected)
     known = np.array(sorted(given))
     values = np.array([given[frame] for frame in known.tolist()])
     steps = np.diff(np.unique(values))
@@ -304,7 +312,6 @@ def _read_positions(case: CaseFile, frames: IntArray, lumen: Contours) -> tuple[
         expected = f"mm: steps of {low} to {high} over at most {LONGEST_PULLBACK_MM:.0f}"
         raise case.bad(key=f"pullback.positions ({path.name})", found=found, expected=expected)
     every = np.union1d(frames, known)
-    # Images without a contour and without a row lie between their neighbours in time.
     return every, np.interp(every, known, values)
 
 

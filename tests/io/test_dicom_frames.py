@@ -158,6 +158,18 @@ def test_pixels_that_are_cut_off_are_refused(pullback_files, tmp_path, frames, s
         grey_of(path)
 
 
+def test_of_pixels_that_cannot_be_decoded_only_our_message_is_told(
+    pullback_files, tmp_path, frames, capfd, caplog
+):
+    made = pullback_files.made(frames)
+    made.file_meta.TransferSyntaxUID = uid.JPEG2000Lossless
+    made.PixelData = encapsulate([b"\xff\x4f" + bytes(500)] * len(frames))
+    path = pullback_files.save(tmp_path / "pullback.dcm", made)
+    with pytest.raises(InputError, match=r"frame 0 .from 0.: found pixels that cannot be decoded"):
+        grey_of(path)
+    assert caplog.text == capfd.readouterr().err == ""
+
+
 def test_a_damaged_kind_of_value_is_refused(pullback_files, tmp_path, frames):
     path = pullback_files.pullback(tmp_path / "pullback.dcm", frames)
     content = path.read_bytes()

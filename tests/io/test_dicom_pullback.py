@@ -150,6 +150,34 @@ class TestOtherPullbacks:
         assert set(told.values()) == {"the case"}
 
 
+class TestPositionsOfTheCase:
+    @pytest.fixture
+    def load_given(self, load, tmp_path):
+        """Load the 12 images with positions of some frames, 0.2 mm between frames."""
+
+        def run(frames):
+            rows = "".join(f"{each},{0.2 * each}\n" for each in frames)
+            (tmp_path / "positions.csv").write_text(f"frame,position_mm\n{rows}")
+            return load({"positions": '"positions.csv"'})
+
+        return run
+
+    def test_of_some_images_give_those_between_them_too(self, load_given):
+        np.testing.assert_allclose(positions(load_given([0, 4, 5, 11])), 0.2 * np.arange(12), atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("frames", "found"),
+        [
+            (range(9), r"no position of frame 11 \(counted from 0\), the first or the last one"),
+            (range(1, 12), r"no position of frame 0 \(counted from 0\), the first or the last one"),
+            (range(13), r"a position of frame 12 \(counted from 0\), expected frames of the image, 0 to 11"),
+        ],
+    )
+    def test_of_other_frames_are_refused(self, load_given, frames, found):
+        with pytest.raises(InputError, match=rf"pullback\.positions \(positions\.csv\): found {found}"):
+            load_given(frames)
+
+
 class TestMeasuredPositions:
     @pytest.fixture
     def load_measured(self, pullback_files, tmp_path):
