@@ -49,6 +49,8 @@ class DrawnImages:
         By acquisition index, for frames that were gated.
     unfit : mapping of int to str
         Reason by acquisition index for frames that the person who drew set aside.
+    instance : bytes
+        Digest of the UID of the image file.
     notes : tuple of str
         What a person should know, in plain words.
     """
@@ -60,6 +62,7 @@ class DrawnImages:
     frame_rate_hz: float | None = None
     phase: Mapping[int, Phase] = field(default_factory=dict)
     unfit: Mapping[int, str] = field(default_factory=dict)
+    instance: bytes = b""
     notes: tuple[str, ...] = ()
 
     @property

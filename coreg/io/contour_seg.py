@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 
 from coreg.io.contour_file import MOST_FRAMES, ContourFile, Contours, DrawnImages
-from coreg.io.dicom_headers import UNREADABLE, quiet_dicom
+from coreg.io.dicom_headers import UNREADABLE, digest, quiet_dicom
 from coreg.io.files import existing_file, unusable
 from coreg.io.label_outlines import frame_outline
 
@@ -80,7 +80,11 @@ def _read(path: Path, dataset: Dataset, *, is_label_map: bool) -> ContourFile:
         raise unusable(
             path, "functional groups", found=f"{len(groups)} for {count} frames", expected="one each"
         )
-    images = DrawnImages((columns, rows), pixel_spacing_mm=_pixel_spacing(dataset, groups))
+    images = DrawnImages(
+        (columns, rows),
+        pixel_spacing_mm=_pixel_spacing(dataset, groups),
+        instance=digest([*_source_images(groups[:1])], "ReferencedSOPInstanceUID"),
+    )
     centre = np.array([(columns - 1) / 2.0, (rows - 1) / 2.0])
     contours: dict[str, Contours] = {}
     for group, stored in zip(groups, _pixels(path, dataset, rows, columns, count), strict=True):
@@ -132,20 +136,26 @@ def _pixel_spacing(dataset: Dataset, groups: Any) -> tuple[float, float] | None:
 
 def _referenced_frame(path: Path, group: Dataset) -> int:
     """Acquisition index of the image's frame that a frame of the segmentation is of."""
-    for derivation in group.get("DerivationImageSequence") or []:
-        for source in derivation.get("SourceImageSequence") or []:
-            number = source.get("ReferencedFrameNumber")
-            if number is None:
-                continue
-            if not isinstance(number, (int, str)) and len(number) != 1:
-                break
-            index = int(number if isinstance(number, (int, str)) else number[0]) - 1
-            if not 0 <= index < MOST_FRAMES:
-                expected = f"1 to {MOST_FRAMES}"
-                raise unusable(path, "ReferencedFrameNumber", found=index + 1, expected=expected)
-            return index
+    for source in _source_images([group]):
+        number = source.get("ReferencedFrameNumber")
+        if number is None:
+            continue
+        if not isinstance(number, (int, str)) and len(number) != 1:
+            break
+        index = int(number if isinstance(number, (int, str)) else number[0]) - 1
+        if not 0 <= index < MOST_FRAMES:
+            expected = f"1 to {MOST_FRAMES}"
+            raise unusable(path, "ReferencedFrameNumber", found=index + 1, expected=expected)
+        return index
     found = "a frame that refers to no one frame of a multi-frame image"
     raise unusable(path, "ReferencedFrameNumber", found=found, expected=_EXPECTED)
+
+
+def _source_images(groups: Iterable[Dataset]) -> Iterator[Dataset]:
+    """References to the images that frames of the segmentation are of."""
+    for group in groups:
+        for derivation in group.get("DerivationImageSequence") or []:
+            yield from derivation.get("SourceImageSequence") or []
 
 
 def _levels(

@@ -241,8 +241,8 @@ def _header(file: Path, frame: int, frames: int, sources: list[Dataset], *, is_c
         file=file,
         frame=frame,
         frames=frames,
-        patient=(_digest(sources, "PatientID"), _digest(sources, "PatientName")),
-        series=_digest(sources, "SeriesInstanceUID"),
+        patient=(digest(sources, "PatientID"), digest(sources, "PatientName")),
+        series=digest(sources, "SeriesInstanceUID"),
         series_number=_whole(sources, "SeriesNumber"),
         modality=next(iter(_codes(sources, "Modality")), ""),
         is_ct_image=is_ct_image,
@@ -315,7 +315,7 @@ def _kernel(sources: list[Dataset]) -> str:
     return text if _KERNEL.fullmatch(text := str(first).strip()) else ""
 
 
-def _digest(sources: list[Dataset], keyword: str) -> bytes:
-    """Digest a text for comparison; case, spaces and the carets of a name make no difference."""
+def digest(sources: list[Dataset], keyword: str) -> bytes:
+    """Digest a text for comparison in this run; case, spaces and the carets of a name make no difference."""
     text = " ".join(str(_value(sources, keyword) or "").casefold().replace("^", " ").split())
     return blake2b(text.encode(), key=_KEY, digest_size=16).digest() if text else b""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -17,7 +18,7 @@ from pydicom.tag import BaseTag
 
 from coreg.errors import InputError
 from coreg.io.dicom_frames import decoded_frames
-from coreg.io.dicom_headers import CT_STORAGE, UNREADABLE, dicom_files, quiet_dicom
+from coreg.io.dicom_headers import CT_STORAGE, UNREADABLE, dicom_files, digest, quiet_dicom
 from coreg.io.dicom_pullback_facts import PRIVATE_RATE, file_facts, is_polar, number
 from coreg.io.files import existing_file, unusable
 from coreg.io.frame_source import LARGEST_SIDE_PX, MOST_PIXELS, FrameSource, Plane
@@ -37,6 +38,7 @@ _OTHERS = {
 }
 _TAGS = [
     "SOPClassUID",
+    "SOPInstanceUID",
     "Modality",
     "Manufacturer",
     "ManufacturerModelName",
@@ -147,7 +149,7 @@ def _one_file(path: Path, file: Path, header: Dataset) -> FrameSource:
         return decoded_frames(path, file, indices)
 
     with quiet_dicom():
-        facts = file_facts(header, count)
+        facts = replace(file_facts(header, count), instance=digest([header], "SOPInstanceUID"))
         kind = f"a DICOM file of {count} frame{'s' * (count != 1)}"
         source = FrameSource(kind, count, rows, columns, planes, facts)
         return polar_source(path, source, header) if is_polar(header) else source

@@ -49,6 +49,8 @@ class FileFacts:
         What of the file each of these comes from.
     lacking : mapping of str to str
         What was found in place of one that is None.
+    instance : bytes
+        Digest of the UID of the one image file; empty where there is none.
     notes : tuple of str
         What a person should know, in plain words.
     """
@@ -65,6 +67,7 @@ class FileFacts:
     field_of_view_mm: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     lacking: Mapping[str, str] = field(default_factory=dict)
+    instance: bytes = b""
     notes: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM, CaseFile
 from coreg.io.contour_file import ContourFile, Contours, DrawnImages
 from coreg.io.contour_formats import contours_about_catheter, pixels_about_catheter, read_contours
-from coreg.io.files import naming
+from coreg.io.files import naming, unusable
 from coreg.io.frame_source import FrameSource
 from coreg.io.pullback_image_files import ImageScale, has_pixel_size, image_scale, open_frames
 from coreg.io.volumes import is_volume_file
@@ -116,7 +116,8 @@ def read_given_contours(case: CaseFile, path: Path, source: FrameSource | None) 
     scale = drawn_scale(case, path, images, source)
     unfit = {i: reason for i, reason in images.unfit.items() if i in frames}
     spacing_mm = _plausible_spacing_mm(images)
-    return GivenContours(lumen, eem, frames, scale.most_mm, spacing_mm, unfit, (*scale.notes, *notes))
+    notes = (*scale.notes, *_other_image(path, images, source), *notes)
+    return GivenContours(lumen, eem, frames, scale.most_mm, spacing_mm, unfit, notes)
 
 
 def read_eem_contours(case: CaseFile, path: Path, source: FrameSource | None) -> Contours:
@@ -202,6 +203,13 @@ def drawn_scale(
     if case.pullback.catheter_mm is not None:
         expected = f"catheter_px (column, row), as {path.name} counts in pixels"
         raise case.bad(key="pullback.catheter_mm", found=list(case.pullback.catheter_mm), expected=expected)
+    if source is not None and images.size_px not in {None, (source.columns, source.rows)}:
+        columns, rows = images.size_px or (0, 0)
+        found = f"contours drawn on images of {columns} x {rows} pixels"
+        expected = (
+            f"the image's {source.columns} x {source.rows} pixels; are these another pullback's contours?"
+        )
+        raise unusable(path, "size", found=found, expected=expected)
     whole = images.pixel_spacing_mm is not None and images.size_px is not None
     helpful = source is not None and (has_pixel_size(case, source) or not whole)
     scale = image_scale(case, source) if source is not None and helpful else None
@@ -250,6 +258,17 @@ def _catheter_px(case: CaseFile, path: Path, images: DrawnImages, scale: ImageSc
         )
         raise case.bad(key="pullback.catheter_px", found=found, expected=expected)
     return np.array(images.centre_px)
+
+
+def _other_image(path: Path, images: DrawnImages, source: FrameSource | None) -> tuple[str, ...]:
+    """Say that the contours were drawn on another image file; whoever anonymises may have renamed it."""
+    shown = b"" if source is None else source.facts.instance
+    if not shown or not images.instance or shown == images.instance:
+        return ()
+    return (
+        f"{path.name} names another image file than pullback.image as the one that it was drawn on; "
+        "look whether its outlines fit",
+    )
 
 
 def _conflict(path: Path, images: DrawnImages, spacing: FloatArray) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pydicom.sequence import Sequence
 
 from coreg.contours import area_mm2, centroid_mm
 from coreg.errors import InputError
+from coreg.io.case_file import load_pullback
 from coreg.io.contour_formats import read_contours
 
 ROWS, COLUMNS = 61, 75
@@ -232,3 +233,20 @@ def test_a_value_of_an_impossible_length_is_refused(seg):
     path.write_bytes(path.read_bytes().replace(columns, b"\x28\x00\x11\x00US\x03\x00"))
     with pytest.raises(InputError, match="expected a DICOM segmentation"):
         read_contours(path)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_segmentation_of_another_image_file_is_noted(seg, pullback_files, tmp_path, same):
+    frames = np.repeat(np.round(180.0 * (1.0 - share(12.0)))[None].astype(np.uint8), 3, axis=0)
+    image = pullback_files.made(frames, SequenceOfUltrasoundRegions=None, PixelSpacing=[0.08, 0.08])
+    pullback_files.save(tmp_path / "pullback.dcm", image)
+
+    def refer(made):
+        for group in made.PerFrameFunctionalGroupsSequence:
+            source = group.DerivationImageSequence[0].SourceImageSequence[0]
+            source.ReferencedSOPInstanceUID = image.SOPInstanceUID
+
+    seg.write([(i, 1, binary(12.0)) for i in (1, 2, 3)], change=refer if same else None)
+    (tmp_path / "case.toml").write_text('id = "P1"\n[pullback]\nimage = "pullback.dcm"\nlumen = "seg.dcm"\n')
+    notes = load_pullback(tmp_path).pullback.notes
+    assert any("names another image file than pullback.image" in each for each in notes) is not same

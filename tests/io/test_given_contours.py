@@ -176,6 +176,15 @@ def test_an_image_that_does_not_tell_its_scale_still_tells_the_frames(load, case
 
 
 def test_a_contour_of_a_frame_that_the_image_lacks_is_refused(load, case_folder):
-    case_folder.stack("i.nii.gz", shape=(5, 80, 90))
+    case_folder.stack("i.nii.gz", shape=(5, *SIZE[::-1]))
     with pytest.raises(InputError, match=r"found a contour for frame 8 \(from 0\), expected frames of the"):
+        load("x.xml", echoplaque(), image='"i.nii.gz"')
+
+
+def test_contours_drawn_on_images_of_another_size_are_refused(load, case_folder):
+    case_folder.stack("i.nii.gz", shape=(COUNT, 80, 90))
+    with pytest.raises(
+        InputError,
+        match=r"x\.xml: size: found contours drawn on images of 400 x 380 .* 90 x 80",
+    ):
         load("x.xml", echoplaque(), image='"i.nii.gz"')
