@@ -28,6 +28,13 @@ ID_RULE = "1 to 64 of the characters A-Z a-z 0-9 . _ -, the first a letter or a 
 FRAME_SPACING_MM = (0.005, 5.0)
 PIXEL_SPACING_MM = (0.002, 0.5)
 _LONGEST_NAME_BYTES = 255
+# What pydantic calls otherwise.
+_IN_TOML = {
+    "tuple_type": "a list in square brackets",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+}
 
 T = TypeVar("T")
 
@@ -242,6 +249,8 @@ def _problem(error: Any) -> str:
         kind = f"the table [{place}]" if place in {"ccta", "pullback"} else f"the key {place}"
         return f"{place}: found nothing, expected {kind}"
     expected = str(error["msg"]).replace("Input should be ", "").removeprefix("a valid ")
+    if error["type"] in _IN_TOML:
+        expected = _IN_TOML[error["type"]]
     if error["type"] == "string_pattern_mismatch":
         expected = ID_RULE
     return f"{place}: found {error['input']!r}, expected {expected}"

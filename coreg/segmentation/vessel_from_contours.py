@@ -13,7 +13,9 @@ from coreg.contours import radial_profile
 from coreg.errors import InputError
 from coreg.landmarks import SideBranch
 from coreg.pullback import Pullback
+from coreg.pullback_measures import areas_mm2
 from coreg.pullback_vessel import NO_CONTOUR, OUTSIDE, SEEN, UNDRAWN, PullbackVessel
+from coreg.stretches import counted
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -54,6 +56,7 @@ def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch,
     quality = np.array([pullback.quality.get(i, 1.0) for i in range(count)])
     eem, eem_known = _along_rays(pullback.eem, count)
     walled = bool(eem_known.any())
+    inside = known & eem_known & (areas_mm2(eem) < areas_mm2(wall))
     if walled:
         eem = np.maximum(_between(eem, eem_known, there & ~eem_known, position_mm), wall)
     return PullbackVessel(
@@ -66,7 +69,11 @@ def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch,
         tuple(_reason(pullback, i, known=bool(known[i])) if there[i] else "" for i in range(count)),
         max(pullback.field_of_view_mm or 0.0, float(wall.max()), float(eem.max()) if walled else 0.0),
         side_branches=side_branches,
-        notes=pullback.notes + _undrawn_note(int((there & ~known).sum()), len(pullback)),
+        notes=(
+            *pullback.notes,
+            *_undrawn_note(int((there & ~known).sum()), len(pullback)),
+            *_inside_note(int(inside.sum())),
+        ),
         from_contours=True,
         absent=tuple(np.flatnonzero(~there).tolist()),
     )
@@ -102,6 +109,12 @@ def _undrawn_note(undrawn: int, frames: int) -> tuple[str, ...]:
     return (f"{frames - undrawn} of {frames} frames have a contour; nothing is made up for the others",) * (
         undrawn > 0
     )
+
+
+def _inside_note(inside: int) -> tuple[str, ...]:
+    """Say that there are frames whose membrane is smaller than the lumen."""
+    text = f"the membrane is drawn smaller than the lumen in {counted(inside, 'frame')}"
+    return (f"{text}, and taken as large as it there; are lumen and eem swapped?",) * (inside > 0)
 
 
 def _between(

@@ -56,6 +56,9 @@ def circle(radius_mm, count=24, centre=(0.0, 0.0)):
         ({"pullback.frame_spacing_mm": "true"}, "pullback.frame_spacing_mm: found True"),
         ({"pullback.pixel_spacing_mm": "1.0"}, "pullback.pixel_spacing_mm: found 1.0, expected"),
         ({"pullback.exclude": '[[1, "a"]]'}, r"pullback.exclude\[0\]"),
+        ({"pullback.exclude": "3"}, "pullback.exclude: found 3, expected a list in square brackets"),
+        ({"pullback.catheter_px": "128"}, "pullback.catheter_px: found 128, expected a list in square"),
+        ({"landmarks": '"a.csv"'}, "landmarks: found 'a.csv', expected a table"),
         ({"landmarks.file": "3"}, "landmarks.file: found 3"),
     ],
 )

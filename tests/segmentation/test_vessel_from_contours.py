@@ -81,6 +81,9 @@ def test_the_membrane_is_known_where_it_was_drawn_and_never_inside_the_lumen():
     np.testing.assert_allclose(vessel.eem_mm[:2].mean(axis=1), [2.0, 1.5], rtol=1e-3)
     np.testing.assert_array_equal(vessel.eem_seen.all(axis=1), [True, True, False, False, False, False])
     assert sorted(vessel_contours(vessel)["eem"]) == [0, 1]
+    (note,) = vessel.notes
+    assert note.startswith("the membrane is drawn smaller than the lumen in 1 frame, and taken")
+    assert vessel_from_contours(drawn(lumen, eem={0: circle(2.0)})).notes == ()
 
 
 def test_side_branches_come_along_and_the_view_holds_all():
