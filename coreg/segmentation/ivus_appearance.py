@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from coreg.segmentation.guide_wire import wire_shadow
 from coreg.segmentation.oct_appearance import sums_along
+from coreg.segmentation.openings import without_narrow
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -20,7 +21,8 @@ IntArray = npt.NDArray[np.int64]
 BRIGHTEST = 1.4
 LARGEST_CATHETER_MM = 1.0
 LIT_PERCENT = 75
-SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.45, 2.5
+RING_PERCENT, RING_MM, NEAR_MM = 40, 0.6, 0.2
+SHADOW_MM, SHADOW_SHARE, SHADOW_REACH_MM = 0.6, 0.53, 2.5
 WIRE_MM, SURELY_WIRE = 0.35, 0.35
 CALCIUM_LEVEL, CALCIUM_MM, CALCIUM_REACH_MM = 0.9, 0.1, 0.5
 BLUR_RAD = np.radians(5.0)
@@ -40,12 +42,15 @@ class IvusLevels:
         Of the lumen, relative to it.
     usual : (R,) array
         What is not in a shadow, over distance, relative to it.
+    ring : (R,) array
+        What the catheter adds around itself by ringing down, relative to it.
     """
 
     first: int
     adventitia: float
     blood: float
     usual: FloatArray
+    ring: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +108,23 @@ def ivus_levels(values: Float32Array, step_mm: float) -> IvusLevels:
     first = int(np.argmax(usual[: round(LARGEST_CATHETER_MM / step_mm)] > 0.6 * tissue)) + 1
     layers = uniform_filter1d(values[:, :, first:], max(1, round(0.25 / step_mm)), axis=2).max(axis=2)
     adventitia = max(float(np.percentile(layers, 60)), 1.0)
-    near = values[:, :, first + 2 : first + 2 + max(1, round(0.2 / step_mm))]
-    blood = max(float(np.median(near)) / adventitia, 0.02)
+    ring = _ring_down(values, first, step_mm)
+    near = slice(first + 2, first + 2 + max(1, round(NEAR_MM / step_mm)))
+    blood = max(float(np.median(values[:, :, near] - ring[near])) / adventitia, 0.02)
     # Not the median, since calcium may hide half of a vessel.
     lit = np.percentile(values[:, ::4], LIT_PERCENT, axis=(0, 1)).astype(np.float64)
-    return IvusLevels(first, adventitia, blood, lit / adventitia)
+    return IvusLevels(first, adventitia, blood, lit / adventitia, ring / adventitia)
+
+
+def _ring_down(values: Float32Array, first: int, step_mm: float) -> FloatArray:
+    """How much brighter (R,) than blood farther out everything is around the catheter."""
+    low = np.percentile(values[:, ::4], RING_PERCENT, axis=(0, 1)).astype(np.float64)
+    end = first + max(1, round(RING_MM / step_mm))
+    smooth = uniform_filter1d(low[first:end], max(1, round(0.1 / step_mm)))
+    ring = np.zeros_like(low)
+    ring[first:end] = np.maximum(low[first:end] - smooth.min(), 0.0)
+    ring[first + int(smooth.argmin()) :] = 0.0
+    return ring
 
 
 def ivus_look(values: Float32Array, step_mm: float, levels: IvusLevels) -> IvusLook:
@@ -117,7 +134,8 @@ def ivus_look(values: Float32Array, step_mm: float, levels: IvusLevels) -> IvusL
         return max(1, round(mm / step_mm))
 
     first, blood = levels.first, levels.blood
-    bright = np.clip(values / np.float32(levels.adventitia), 0.0, BRIGHTEST)
+    bright = values / np.float32(levels.adventitia) - levels.ring.astype(np.float32)
+    np.clip(bright, 0.0, BRIGHTEST, out=bright)
     bright[:, :, :first] = 0.0
     sums = sums_along(bright)
     behind = _mean(sums, 0, samples(SHADOW_MM))
@@ -138,7 +156,7 @@ def ivus_look(values: Float32Array, step_mm: float, levels: IvusLevels) -> IvusL
         place <= begins[..., None] + 1
     )
     lit = np.where(near, layers, 0.0)
-    calcium = shadow & ~wire & (lit.max(axis=2) > CALCIUM_LEVEL)
+    calcium = without_narrow(shadow & ~wire & (lit.max(axis=2) > CALCIUM_LEVEL), blur // 2)
     front = lit.argmax(axis=2)
     return IvusLook(bright, sums, step_mm, first, blood, wire, calcium, front)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, median_filter, uniform_filter1d
 
 from coreg.pullback_vessel import BEYOND, BRIDGED, OPEN, SEEN
 from coreg.segmentation.closing import closed_over, smooth_outline
 from coreg.segmentation.ivus_appearance import IvusLevels, IvusLook, blurred_rays, ivus_levels, ivus_look
 from coreg.segmentation.oct_appearance import sums_along
-from coreg.segmentation.openings import closed_wall, dilated
+from coreg.segmentation.openings import closed_wall, dilated, without_narrow
 from coreg.segmentation.outlines import Membrane, Outlines, evidence_of
 from coreg.segmentation.surface import lowest, total_cost
 
@@ -23,6 +23,7 @@ THINNEST_WALL_MM = 0.06
 INTIMA_MM, BLOOD_MM = 0.12, 0.2
 WALL_PERCENT, LEAST_CONTRAST, MOST_EXCESS = 85, 0.15, 0.55
 USUAL_WALL_COUNTS_MM, DIMMEST_WALL = 0.1, 0.4
+BLOOD_MARGIN = 0.04
 IMPOSSIBLE, OUT_OF_VIEW = 10.0, -0.5
 MOST_CALCIUM = 0.5
 MOUTH_RAD, BLOOD_LIKE = np.radians(10.0), 0.15
@@ -56,6 +57,9 @@ def ivus_lumen(
     hidden = look.wire | look.calcium
     seen_eem = lowest(_eem_total(look)) * step_mm
     eem, branching = closed_wall(seen_eem, hidden, pitch_mm=pitch_mm)
+    rays = blurred_rays(values.shape[1])
+    # Speckle may lead a few rays astray.
+    eem = median_filter(eem, (1, 2 * rays + 1), mode="wrap")
     limit = np.where(branching, seen_eem, eem) - THINNEST_WALL_MM
     # Blood does not lie behind calcium.
     limit = np.where(look.calcium, look.front * step_mm, limit)
@@ -73,10 +77,9 @@ def ivus_lumen(
     low, reach = look.first * step_mm, (values.shape[2] - 0.5) * step_mm
     wall = np.clip(gaussian_filter1d(wall, 1.5, axis=1, mode="wrap"), low, reach)
     lumen = np.clip(np.where(opened, np.maximum(distance, wall), wall), low, reach)
-    rays = blurred_rays(wall.shape[1])
     seen = ~dilated(hidden, rays) & ~branching & ~opened & (eem < reach - EDGE_MM)
     # A few rays between two shadows show more of the shadows than of the membrane.
-    seen &= dilated(~dilated(~seen, rays), rays)
+    seen = without_narrow(seen, rays)
     eem = _behind_shadows(look, wall, eem, seen, pitch_mm)
     state = np.full(lumen.shape, SEEN, np.uint8)
     state[opened] = OPEN
@@ -131,14 +134,14 @@ def _lumen_total(look: IvusLook, limit_mm: FloatArray) -> Float32Array:
     cost is the log likelihood against a ray of blood alone, for grey values of equal spread (the
     piecewise constant model of Chan and Vese, IEEE TIP 2001).
     """
-    step = look.step_mm
+    step, blood = look.step_mm, look.blood + BLOOD_MARGIN
     limit = np.maximum(limit_mm / step, look.first + 1)[..., None]
     place = np.arange(look.bright.shape[2] + 1)
     told = (place >= look.first) & (place < limit - 2.0 - MEDIA_MM / 2.0 / step) & ~look.wire[..., None]
     told = told[..., :-1]
     wall = float(np.percentile(look.bright[told], WALL_PERCENT)) if told.any() else 1.0
-    usual = np.float32(max(wall - look.blood, LEAST_CONTRAST))
-    excess = np.where(told, np.clip(look.bright - np.float32(look.blood), -MOST_EXCESS, MOST_EXCESS), 0.0)
+    usual = np.float32(max(wall - blood, LEAST_CONTRAST))
+    excess = np.where(told, np.clip(look.bright - np.float32(blood), -MOST_EXCESS, MOST_EXCESS), 0.0)
     behind, count = (_after(each) for each in (excess.astype(np.float32), told.astype(np.float32)))
     prior = np.float32(USUAL_WALL_COUNTS_MM / step)
     level = np.maximum((behind + prior * usual) / (count + prior), np.float32(DIMMEST_WALL) * usual)

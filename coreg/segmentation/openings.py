@@ -84,6 +84,11 @@ def dilated(mask: BoolArray, rays: int) -> BoolArray:
     return grown[:, count : 2 * count]
 
 
+def without_narrow(mask: BoolArray, rays: int) -> BoolArray:
+    """Take from a mask (N, A) what is at most twice as many rays wide as given."""
+    return mask & dilated(~dilated(~mask, rays), rays)
+
+
 def runs_round(mask: BoolArray, *, neighbours: int = 1) -> tuple[IntArray, int]:
     """Number the connected parts of a mask (N, A) that is closed along its second axis.
 

@@ -124,3 +124,22 @@ def test_a_wall_too_thin_to_be_seen_does_not_lose_the_lumen(rays):
     lumen_mm = np.tile(rays.circle_mm(1.5, (0.6, 0.0)), (FRAMES, 1))
     outlines, _ = found_in(rays.ivus_frames(lumen_mm, lumen_mm + 0.15), rays)
     assert error_mm(outlines.wall_mm, lumen_mm) < 0.08
+
+
+def test_what_rings_around_the_catheter_is_no_wall(rays, lumen_mm, eem_mm):
+    values = rays.ivus_frames(lumen_mm, eem_mm)
+    r = (np.arange(values.shape[2]) + 0.5) * rays.step_mm
+    ring = np.where(r > rays.sheath_mm, 160.0 * np.exp((rays.sheath_mm - r) / 0.3), 0.0)
+    outlines, membrane = found_in((values + ring).clip(0.0, 255.0).astype(np.float32), rays)
+    assert error_mm(outlines.lumen_mm, lumen_mm) < CLOSE_MM
+    assert error_mm(membrane.eem_mm, eem_mm) < CLOSE_MM
+
+
+def test_a_few_dark_rays_behind_bright_speckle_are_no_calcium(rays, lumen_mm, eem_mm):
+    values = rays.ivus_frames(lumen_mm, eem_mm)
+    _, without = found_in(values, rays)
+    r = (np.arange(values.shape[2]) + 0.5) * rays.step_mm
+    values[5:8, 40:42] = np.where(r < 2.3, 250.0, 8.0)
+    _, membrane = found_in(values, rays)
+    assert not membrane.calcium.any()
+    assert np.abs(membrane.eem_mm - without.eem_mm).max() < 0.3
