@@ -128,7 +128,9 @@ def _whole(
         trusted_share=float(np.mean([reason[i] == "" for i in np.flatnonzero(counted)]))
         if counted.any()
         else 0.0,
-        turned_share=float(np.mean(["rotation" not in reason[i] for i in np.flatnonzero(counted)])),
+        turned_share=float(np.mean(["rotation" not in reason[i] for i in np.flatnonzero(counted)]))
+        if counted.any()
+        else 0.0,
         stretch=float(line[0]),
         twist_deg_per_mm=float(np.degrees(line[1])),
         radius_scale=float(np.exp(stages["fine"].log_scale[0])),

@@ -192,6 +192,8 @@ def frame_reasons(
 
 def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
     """Give a verdict by stated rules, with the reasons."""
+    if whole.inside_share == 0.0:
+        return "failed", ("None of the outlined frames lies in the CCTA's vessel.",)
     failed = []
     if whole.median_residual_mm > MISFIT_MM:
         failed.append(

@@ -73,6 +73,9 @@ def segment_pullback(
         raise InputError(msg)
     pitch_mm = pullback.frame_spacing_mm
     outlines, membrane, calcium = _outlines(polar, images.modality, pitch_mm, tell)
+    if len(images) > 1 and all(np.array_equal(each, images.pixels[0]) for each in images.pixels):
+        msg = f"found one picture {len(images)} times, expected the frames of a pullback"
+        raise InputError(msg)
     tell("pullback: side branches", 0.9)
     doubts = declaration_doubts(
         polar, outlines, modality=images.modality, field_of_view_mm=images.field_of_view_mm

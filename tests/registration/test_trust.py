@@ -54,6 +54,7 @@ def test_each_doubt_asks_for_review_and_says_why(field, value, words):
     [
         ("median_residual_mm", 0.9, "lumens do not match"),
         ("median_residual_mm", np.inf, "lumens do not match"),
+        ("inside_share", 0.0, "None of the outlined frames lies in the CCTA's vessel"),
         ("trusted_share", 0.1, "Only 10% of the frames"),
     ],
 )

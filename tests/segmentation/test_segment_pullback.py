@@ -126,6 +126,12 @@ def test_black_images_are_refused(images):
         segment_pullback(replace(images, pixels=np.zeros_like(images.pixels)), run_of(FRAMES))
 
 
+def test_one_picture_for_all_frames_is_refused(images):
+    still = replace(images, pixels=np.repeat(images.pixels[:1], FRAMES, axis=0))
+    with pytest.raises(InputError, match=f"found one picture {FRAMES} times, expected the frames of a"):
+        segment_pullback(still, run_of(FRAMES))
+
+
 def test_ivus_images_without_contrast_are_refused(images):
     white = replace(images, pixels=np.full_like(images.pixels, 255), modality="IVUS")
     with pytest.raises(InputError, match="found a lumen as bright as the tissue around it"):
