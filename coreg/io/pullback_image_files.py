@@ -26,6 +26,7 @@ Progress = Callable[[str, float], None]
 FROM_CASE = "the case"
 _FIELD_OF_VIEW_MM = (1.0, 20.0)
 _FEWEST_PX = 32
+_SAME_CATHETER_MM = 0.5
 LONGEST_PULLBACK_MM = 400.0
 # Drawn in colour on more of the frames than this, a mark is one of all frames.
 _MOST_FRAMES = 0.5
@@ -130,7 +131,12 @@ def read_pullback_images(
         marks=marks,
         frame_rate_hz=rate,
         sources=sources,
-        notes=(*source.facts.notes, *_spacing_notes(case, source), *_mark_notes(hidden & inside, marks)),
+        notes=(
+            *source.facts.notes,
+            *_spacing_notes(case, source),
+            *_catheter_notes(case, source, scale),
+            *_mark_notes(hidden & inside, marks),
+        ),
     )
 
 
@@ -286,6 +292,21 @@ def _catheter(
         expected = f"columns {left:g} to {right:g} and rows {top:g} to {bottom:g}, where the picture is"
         raise case.bad(key="pullback.catheter_px", found=found, expected=expected)
     return catheter, origin
+
+
+def _catheter_notes(case: CaseFile, source: FrameSource, scale: ImageScale) -> tuple[str, ...]:
+    """Say that the case has the catheter elsewhere than the file has it."""
+    facts = source.facts
+    if case.pullback.catheter_px is None or (facts.catheter_px is None and facts.region_px is None):
+        return ()
+    usual = np.array(facts.catheter_px or np.mean(_corners(source), axis=0))
+    away_mm = float(np.linalg.norm((scale.catheter_px - usual) * scale.pixel_spacing_mm))
+    if away_mm <= _SAME_CATHETER_MM:
+        return ()
+    return (
+        f"catheter_px of the case lies {away_mm:.1f} mm from where the image's file has the catheter "
+        f"(column {usual[0]:g}, row {usual[1]:g}); look whether it is right",
+    )
 
 
 def _decoded(

@@ -269,6 +269,12 @@ class TestScale:
         with pytest.raises(InputError, match=r"pullback.image: found a picture that ends 0.48 mm from"):
             load({"pixel_spacing_mm": 0.01})
 
+    def test_with_a_catheter_elsewhere_than_in_the_file_is_noted(self, load):
+        near, far = (load({"catheter_px": f"[{each}, 47.5]"}).known_images.notes for each in (57.0, 67.5))
+        assert not any("catheter_px" in each for each in near)
+        (note,) = (each for each in far if "catheter_px" in each)
+        assert "lies 1.0 mm from where the image's file has the catheter (column 47.5, row 47.5)" in note
+
     def test_with_a_catheter_outside_the_picture_is_refused(self, load):
         with pytest.raises(InputError, match=r"pullback.catheter_px: found column 300, row 10, expected col"):
             load({"catheter_px": "[300.0, 10.0]"})
