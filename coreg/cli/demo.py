@@ -64,6 +64,7 @@ def _written_patient(seed: int, folder: Path, *, force: bool, progress: Progress
     progress(f"making synthetic patient {seed}", 0.0)
     from coreg.cli.console import part_of
     from coreg.cli.phantom import image_truth
+    from coreg.cli.running import writing_out
     from coreg.io.phantom_files import PullbackTruth, Truth, write_phantom
     from coreg.phantom import lumen_surface, make_ccta, make_patient, make_pullback_images, preset
 
@@ -78,13 +79,14 @@ def _written_patient(seed: int, folder: Path, *, force: bool, progress: Progress
     truth = Truth(
         patient.truth, patient.landmarks, patient.side_branches, lumen_surface(patient.lumen), facts
     )
-    write_phantom(
-        folder,
-        patient.case,
-        truth,
-        ccta=image_truth(ccta, dicom=False),
-        pullback=PullbackTruth(drawn.exported(), drawn.vessel, dicom=True),
-        clockwise=patient.clockwise,
-        force=force,
-    )
+    with writing_out():
+        write_phantom(
+            folder,
+            patient.case,
+            truth,
+            ccta=image_truth(ccta, dicom=False),
+            pullback=PullbackTruth(drawn.exported(), drawn.vessel, dicom=True),
+            clockwise=patient.clockwise,
+            force=force,
+        )
     return patient

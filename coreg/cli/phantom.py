@@ -87,6 +87,7 @@ def phantom(
     Example: coreg phantom --seed 7 --count 3 --level hard --out phantoms
     """
     from coreg.cli.console import Console, part_of
+    from coreg.cli.running import writing_out
     from coreg.io.phantom_files import PullbackTruth, Truth, write_manifest, write_phantom
     from coreg.phantom import (
         ccta_preset,
@@ -136,15 +137,16 @@ def phantom(
             tell(f"{name}: files", 0.85)
             lumen = lumen_surface(patient.lumen)
             truth = Truth(patient.truth, patient.landmarks, patient.side_branches, lumen, facts)
-            write_phantom(
-                out / case.id,
-                case,
-                truth,
-                ccta=ccta,
-                pullback=run,
-                clockwise=patient.clockwise,
-                force=force,
-            )
+            with writing_out():
+                write_phantom(
+                    out / case.id,
+                    case,
+                    truth,
+                    ccta=ccta,
+                    pullback=run,
+                    clockwise=patient.clockwise,
+                    force=force,
+                )
             rows.append((case.id, case.id, case.patient, case.vessel))
         write_manifest(out / MANIFEST, rows)
     patients = f"{count} synthetic patient{'s' * (count > 1)}"

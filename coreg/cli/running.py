@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,16 @@ def use_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def entered(stack: ExitStack, folder: Any) -> Path:
-    """Enter the result folder; whatever is wrong with it is wrong usage, not a bad input."""
+@contextmanager
+def writing_out() -> Iterator[None]:
+    """Take whatever is wrong with --out for wrong usage, not for a bad input."""
     try:
-        return Path(stack.enter_context(folder))
+        yield
     except InputError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def entered(stack: ExitStack, folder: Any) -> Path:
+    """Enter the result folder."""
+    with writing_out():
+        return Path(stack.enter_context(folder))

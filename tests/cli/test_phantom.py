@@ -21,3 +21,14 @@ def test_only_ivus_can_be_ungated(coreg, tmp_path):
     assert done.status == 2
     assert "it goes with --modality IVUS" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_out_that_cannot_be_used_is_wrong_usage(coreg, tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "other" / "phantom-3").mkdir(parents=True)
+    (tmp_path / "other" / "phantom-3" / "precious.txt").write_text("x")
+    for name, found in (("file", "--out"), ("other", r"found other content (precious.txt)")):
+        done = coreg("phantom", "--seed", 3, "--out", tmp_path / name)
+        assert done.status == 2
+        assert found in done.err
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["file", "other", "phantom-3", "precious.txt"]
