@@ -63,6 +63,9 @@ def init(
     if is_there(out) and not force:
         msg = f"--out {out} exists; --force replaces it"
         raise typer.BadParameter(msg)
+    if any(is_there(each) and is_there(out) and out.samefile(each) for each in files or []):
+        msg = f"--out {out} is one of the inputs; give a case.toml to write"
+        raise typer.BadParameter(msg)
     found: dict[str, tuple[Path, Described]] = {}
     unused: list[str] = []
     slices = 0

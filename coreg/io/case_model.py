@@ -28,8 +28,10 @@ ID_RULE = "1 to 64 of the characters A-Z a-z 0-9 . _ -, the first a letter or a 
 FRAME_SPACING_MM = (0.005, 5.0)
 PIXEL_SPACING_MM = (0.002, 0.5)
 _LONGEST_NAME_BYTES = 255
+_CASE = "a case.toml (UTF-8 text); `coreg init` writes one from files"
 # What pydantic calls otherwise.
 _IN_TOML = {
+    "string_too_short": "text that is not empty",
     "tuple_type": "a list in square brackets",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -164,7 +166,7 @@ def read_case_file(path: Path | str) -> CaseFile:
     if is_folder(path):
         path = path / CASE_NAME
     try:
-        content = tomllib.loads(read_text(existing_file(path)))
+        content = tomllib.loads(read_text(existing_file(path), expected=_CASE))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise unusable(path, "", found=f"broken TOML ({error})", expected="a case.toml") from error
     try:

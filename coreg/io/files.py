@@ -80,13 +80,13 @@ def begins_as_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, expected: str = "a UTF-8 text file") -> str:
     """Read a UTF-8 text file, with or without a byte order mark; line ends become newlines."""
     try:
         return existing_file(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"a byte that is not UTF-8 at offset {error.start}"
-        raise unusable(path, "", found=found, expected="a UTF-8 text file") from error
+        raise unusable(path, "", found=found, expected=expected) from error
     except OSError as error:
         raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
 

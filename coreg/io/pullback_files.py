@@ -103,6 +103,9 @@ def position_source(case: CaseFile, source: FrameSource) -> str:
 
 def _bare_pullback(case: CaseFile, source: FrameSource) -> Pullback:
     """Frames and positions of an image, still without contours."""
+    if case.pullback.eem is not None:
+        expected = "pullback.lumen beside it; without either, both are segmented from the image"
+        raise case.bad(key="pullback.eem", found="a membrane without a lumen", expected=expected)
     frames = np.arange(source.count)
     modality, _ = image_modality(case, source)
     scale = image_scale(case, source)

@@ -353,7 +353,7 @@ UNUSABLE = {
         lambda s: s.bytes("case.toml", PNG),
         "case.toml",
         "UTF-8",
-        "expected a UTF-8 text file",
+        "expected a case.toml (UTF-8 text)",
     ),
     "an empty case": (lambda s: s.text("case.toml", ""), "case.toml", "case.toml", "an empty file"),
     "a huge case": (

@@ -159,3 +159,12 @@ def test_init_from_holorama_asks_for_the_catheter(coreg, real_data, tmp_path):
     assert "pullback.catheter_mm" in missing
     assert "several lines" in missing
     assert "frame_spacing_mm" not in missing
+
+
+def test_init_never_writes_over_an_input(coreg, sample, tmp_path):
+    contours = tmp_path / "contours.csv"
+    contours.write_bytes((sample / "contours.csv").read_bytes())
+    done = coreg("init", contours, "--out", tmp_path / "." / "contours.csv", "--force")
+    assert done.status == 2
+    assert "is one of the inputs" in done.err
+    assert contours.read_bytes() == (sample / "contours.csv").read_bytes()

@@ -30,7 +30,7 @@ def circle(radius_mm, count=24, centre=(0.0, 0.0)):
         ({"id": '"' + "a" * 65 + '"'}, "expected 1 to 64 of the characters"),
         ({"id": None}, "id: found nothing, expected the key id"),
         ({"id": "7"}, "id: found 7, expected string"),
-        ({"ccta.lumen": '""'}, "ccta.lumen: found ''"),
+        ({"ccta.lumen": '""'}, "ccta.lumen: found '', expected text that is not empty"),
         ({"ccta.lumen": '"a\\u0000b"'}, r"ccta.lumen: found .*, expected .* names of at most 255 bytes"),
         (
             {"ccta.lumen": '"' + "ü" * 200 + '"'},
@@ -74,6 +74,7 @@ def test_a_wrong_key_or_value_is_named(case_folder, keys, match):
     [
         ("id = ", "broken TOML"),
         ("", "an empty file"),
+        (b"DICM\xff\xfe", r"found a byte that is not UTF-8 at offset 4, expected a case.toml .*coreg init"),
         ('id = "P"', r"ccta: found nothing, expected the table \[ccta\]"),
     ],
 )

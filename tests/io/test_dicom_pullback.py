@@ -150,6 +150,11 @@ class TestOtherPullbacks:
         assert set(told.values()) == {"the case"}
 
 
+def test_a_membrane_without_a_lumen_is_refused(load):
+    with pytest.raises(InputError, match=r"pullback\.eem: found a membrane without a lumen"):
+        load({"eem": '"eem.csv"'})
+
+
 class TestPositionsOfTheCase:
     @pytest.fixture
     def load_given(self, load, tmp_path):
