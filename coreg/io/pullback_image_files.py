@@ -26,6 +26,7 @@ Progress = Callable[[str, float], None]
 FROM_CASE = "the case"
 _FIELD_OF_VIEW_MM = (1.0, 20.0)
 _FEWEST_PX = 32
+_FEW_FRAMES = 20
 _SAME_CATHETER_MM = 0.5
 LONGEST_PULLBACK_MM = 400.0
 # Drawn in colour on more of the frames than this, a mark is one of all frames.
@@ -135,7 +136,7 @@ def read_pullback_images(
             *source.facts.notes,
             *_spacing_notes(case, source),
             *_catheter_notes(case, source, scale),
-            *_mark_notes(hidden & inside, marks),
+            *_mark_notes(hidden & inside, marks, len(pixels)),
         ),
     )
 
@@ -371,10 +372,15 @@ def _spacing_notes(case: CaseFile, source: FrameSource) -> tuple[str, ...]:
     )
 
 
-def _mark_notes(steady: BoolArray, marks: dict[int, BoolArray]) -> tuple[str, ...]:
+def _mark_notes(steady: BoolArray, marks: dict[int, BoolArray], count: int) -> tuple[str, ...]:
     notes = []
     if steady.any():
         notes.append(f"marks on all frames were blacked ({np.count_nonzero(steady)} pixels)")
+        if count < _FEW_FRAMES:
+            notes.append(
+                f"in only {count} frames a wall that stays in place looks like a mark and may have been "
+                "blacked too: look at the frames before any outline is used"
+            )
     if marks:
         one = len(marks) == 1
         notes.append(f"drawings on {len(marks)} frame{'' if one else 's'} were blacked")

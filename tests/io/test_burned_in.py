@@ -249,3 +249,9 @@ def test_a_longitudinal_view_beside_the_picture_is_black(images):
 def test_what_was_blacked_is_said(images):
     read = images(burned(picture(), text((70, 60))))
     assert any("marks on all frames were blacked" in each for each in read.notes)
+
+
+@pytest.mark.parametrize(("count", "few"), [(8, True), (40, False)])
+def test_of_few_frames_what_was_blacked_is_doubted(images, count, few):
+    read = images(burned(picture(count=count), text((70, 60))))
+    assert any(each.startswith(f"in only {count} frames a wall that stays") for each in read.notes) is few
