@@ -23,6 +23,7 @@ from coreg.report.style import (
     frame_ticks,
     spaced,
     spans,
+    through_neighbours,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -82,15 +83,17 @@ def lengthwise(
         for each in axes[:, column]:
             shade_doubt(each, frames)
             _marks(each, marks)
-        area.plot(frames.position_mm, pullback.area_mm2, color=PULLBACK, label="pullback lumen")
-        area.plot(frames.position_mm, ccta.area_mm2, color=colour, label="CCTA lumen in the frame's plane")
+        position = frames.position_mm
+        through_neighbours(area, position, pullback.area_mm2, color=PULLBACK, label="pullback lumen")
+        name = "CCTA lumen in the frame's plane"
+        through_neighbours(area, position, ccta.area_mm2, color=colour, label=name)
         area.set(title=title, ylim=(0.0, top))
         area.legend(loc="upper right", ncols=2)
         frame_ticks(area, frames.position_mm, frames.frame)
         for each, first in zip(cuts, (0, quarter), strict=True):
             for profile, shade in ((pullback, PULLBACK), (ccta, colour)):
-                each.plot(frames.position_mm, profile.radius_mm[:, first], color=shade)
-                each.plot(frames.position_mm, -profile.radius_mm[:, first + 2 * quarter], color=shade)
+                through_neighbours(each, position, profile.radius_mm[:, first], color=shade)
+                through_neighbours(each, position, -profile.radius_mm[:, first + 2 * quarter], color=shade)
             each.axhline(0.0, color="black", linewidth=0.6)
             each.set_ylim(-reach, reach)
         along_vessel(cuts[-1], frames.position_mm)

@@ -37,6 +37,7 @@ from coreg.report.style import (
     along_vessel,
     frame_ticks,
     spans,
+    through_neighbours,
 )
 from coreg.rounding import rounded_text
 
@@ -100,25 +101,18 @@ def _cut_outlines(axes: Axes, run: SegmentedRun, angle_deg: int, reach: float) -
     for sign, turn in ((1.0, 0), (-1.0, 180)):
         if vessel.eem_mm is not None:
             membrane = sign * _at_angle(vessel.eem_mm, angle_deg + turn)
-            _through_neighbours(axes, run, membrane, vessel.membraned, color=WALL, linewidth=1.1)
+            _along(axes, run, membrane, vessel.membraned, color=WALL, linewidth=1.1)
         lumen = sign * _at_angle(vessel.wall_mm, angle_deg + turn)
         effects = [] if edge is None else [patheffects.withStroke(linewidth=2.4, foreground=edge, alpha=0.7)]
-        _through_neighbours(
-            axes, run, lumen, vessel.outlined, color=PULLBACK, linewidth=1.2, path_effects=effects
-        )
+        _along(axes, run, lumen, vessel.outlined, color=PULLBACK, linewidth=1.2, path_effects=effects)
     axes.axhline(0.0, color="#F0E442" if edge else "black", linewidth=0.6, linestyle=(0, (2, 4)))
     _branch_lines(axes, run)
 
 
-def _through_neighbours(
-    axes: Axes, run: SegmentedRun, values: FloatArray, known: BoolArray, **style: Any
-) -> None:
-    """Draw values (N,) by frame through neighbours that are known; one that is alone gets a dot."""
+def _along(axes: Axes, run: SegmentedRun, values: FloatArray, known: BoolArray, **style: Any) -> None:
+    """Draw values (N,) by frame where they are known."""
     shown = np.where(known, values, np.nan)[run.frames.frame]
-    gap = np.concatenate([[True], np.isnan(shown), [True]])
-    alone = ~gap[1:-1] & gap[:-2] & gap[2:]
-    dots = {"marker": ".", "markersize": 5, "markevery": alone.tolist()} if alone.any() else {}
-    axes.plot(run.frames.position_mm, shown, **dots, **style)
+    through_neighbours(axes, run.frames.position_mm, shown, **style)
 
 
 def _at_angle(table: FloatArray, angle_deg: float) -> FloatArray:
@@ -238,9 +232,9 @@ def _line(
 ) -> None:
     """Draw a value (N,) per frame that is known; of a gated pullback in bold what its phase shows."""
     if run.vessel.gating is None:
-        _through_neighbours(axes, run, values, known, color=colour, label=name)
+        _along(axes, run, values, known, color=colour, label=name)
         return
-    _through_neighbours(axes, run, values, known, color=colour, linewidth=0.6, alpha=0.45)
+    _along(axes, run, values, known, color=colour, linewidth=0.6, alpha=0.45)
     position, shown = run.frames.position_mm, np.where(known, values, np.nan)[run.frames.frame]
     gated = np.isin(run.frames.frame, run.vessel.gating.frame)
     axes.plot(
@@ -296,7 +290,7 @@ def _quality(axes: Axes, run: SegmentedRun, doubts: Sequence[Doubted]) -> list[L
             axes.axvspan(start, stop, ymin=0.0, ymax=0.12, color=colour, linewidth=0)
             axes.axvspan(start, stop, ymin=0.12, color=colour, alpha=0.16, linewidth=0)
         handles.append(Patch(color=colour, label=name))
-    _through_neighbours(axes, run, run.vessel.quality, run.vessel.outlined, color=PULLBACK, linewidth=1.2)
+    _along(axes, run, run.vessel.quality, run.vessel.outlined, color=PULLBACK, linewidth=1.2)
     axes.set(ylabel="quality (0 to 1)", ylim=(0.0, 1.05))
     return handles
 

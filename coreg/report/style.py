@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -105,6 +106,14 @@ def along_vessel(axes: Axes, position_mm: FloatArray, *, label: bool = True) -> 
     axes.set_xlim(high + margin, low - margin)
     if label:
         axes.set_xlabel("withdrawn (mm); proximal on the left, distal on the right")
+
+
+def through_neighbours(axes: Axes, position_mm: FloatArray, values: FloatArray, **style: Any) -> None:
+    """Draw a line through the values (N,) that are not NaN; one without a neighbour gets a dot."""
+    gap = np.concatenate([[True], np.isnan(values), [True]])
+    alone = ~gap[1:-1] & gap[:-2] & gap[2:]
+    dots = {"marker": ".", "markersize": 5, "markevery": alone.tolist()} if alone.any() else {}
+    axes.plot(position_mm, values, **dots, **style)
 
 
 def frame_ticks(axes: Axes, position_mm: FloatArray, frame: npt.NDArray[np.int64]) -> None:
