@@ -35,6 +35,7 @@ BULGE_MM = 1.0
 HIDDEN_SHARE = 1.0 / 3.0
 SMALLEST_VIEW_MM = 1.5
 DOUBTED = 0.25
+MOST_HIDDEN = 0.04
 
 
 def segment_pullback(
@@ -80,6 +81,7 @@ def segment_pullback(
     doubts = declaration_doubts(
         polar, outlines, modality=images.modality, field_of_view_mm=images.field_of_view_mm
     )
+    doubts = (*doubts, *_much_hidden(images))
     quality, reason = _doubted(*frame_quality(outlines, pitch_mm=pitch_mm), doubts)
     return PullbackVessel(
         outlines.lumen_mm,
@@ -135,6 +137,19 @@ def _doubted(
     if not certain:
         return quality, reason
     return np.minimum(quality, DOUBTED), (certain[0],) * len(reason)
+
+
+def _much_hidden(images: PullbackImages) -> tuple[Doubt, ...]:
+    """Doubt all frames where so much is hidden in each that it must be more than what was burned in."""
+    if images.hidden is None:
+        return ()
+    place = np.indices(images.hidden.shape)[::-1].reshape(2, -1).T
+    away_mm = np.linalg.norm((place - images.catheter_px) * images.pixel_spacing_mm, axis=1)
+    share = float(images.hidden.ravel()[away_mm < images.field_of_view_mm].mean())
+    if share <= MOST_HIDDEN:
+        return ()
+    note = f"{share:.0%} of the field of view is blacked in all frames, which is more than marks take up"
+    return (Doubt(note, "too much of the image was blacked"),)
 
 
 def _hidden_membrane(membrane: Membrane | None) -> tuple[str, ...]:

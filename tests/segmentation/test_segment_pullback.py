@@ -155,3 +155,14 @@ def test_the_registration_gets_outlines_without_deep_branches_and_their_quality(
     assert (vessel.state == OPEN).any()
     assert [pullback.quality[i] for i in range(FRAMES)] == vessel.quality.tolist()
     assert not pullback.eem
+
+
+@pytest.mark.parametrize(("side", "doubted"), [(20, False), (40, True)])
+def test_where_more_is_blacked_than_marks_take_up_no_frame_is_trusted(images, side, doubted):
+    """A round view of some 18,000 pixels in which a square is black."""
+    column, row = np.rint(images.catheter_px).astype(int) + 10
+    hidden = np.zeros(images.pixels.shape[1:], dtype=bool)
+    hidden[row : row + side, column : column + side] = True
+    vessel = segment_pullback(replace(images, hidden=hidden), run_of(FRAMES))
+    assert any("blacked in all frames" in note for note in vessel.notes) is doubted
+    assert (set(vessel.reason) == {"too much of the image was blacked"}) is doubted
