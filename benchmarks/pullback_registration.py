@@ -24,6 +24,7 @@ from coreg.pullback_vessel import PullbackVessel
 from coreg.registration import doubted_frames, register
 from coreg.result import Registration
 from coreg.segmentation import segment_pullback, with_vessel
+from coreg.settings import RegistrationSettings, surface_of
 from coreg.validation import frame_errors, landmark_errors
 
 NAN = float("nan")
@@ -104,7 +105,8 @@ def _from_images(patient: PhantomPatient) -> Registration:
     """Segment the images of both, then register; as ``coreg register`` does."""
     case = segmented_case(patient.case, make_ccta(patient, settings=ccta_preset(LEVEL)).image)
     vessel = _pullback_vessel(patient)
-    found = register(replace(case, pullback=with_vessel(case.pullback, vessel)))
+    case = replace(case, pullback=with_vessel(case.pullback, vessel))
+    found = register(case, settings=RegistrationSettings(surface=surface_of("segmented")))
     return doubted_frames(found, vessel)
 
 

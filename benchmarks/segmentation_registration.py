@@ -13,6 +13,7 @@ from coreg.centerline import VesselTree
 from coreg.errors import CoregError
 from coreg.phantom import ccta_preset, make_ccta, make_patient, preset
 from coreg.registration import register
+from coreg.settings import RegistrationSettings, SurfacePrior, surface_of
 from coreg.validation import landmark_errors
 from coreg.volume import Volume
 
@@ -36,9 +37,8 @@ def registration_row(seed: int) -> RegistrationRow:
     case = patient.case
     row = RegistrationRow(seed, *_landmarks(case)[:2])
     try:
-        mm, deg, verdict = _landmarks(
-            segmented_case(case, make_ccta(patient, settings=ccta_preset("typical")).image)
-        )
+        image = make_ccta(patient, settings=ccta_preset("typical")).image
+        mm, deg, verdict = _landmarks(segmented_case(case, image), surface_of("segmented"))
         row = replace(row, image_mm=mm, image_deg=deg, verdict=verdict)
     except CoregError as error:
         row = replace(row, error=str(error))
@@ -57,8 +57,8 @@ def segmented_case(case: Case, image: Volume) -> Case:
     return replace(case, lumen=lumen, tree=VesselTree((vessel.centerline,)))
 
 
-def _landmarks(case: Case) -> tuple[float, float, str]:
-    result = register(case)
+def _landmarks(case: Case, surface: SurfacePrior | None = None) -> tuple[float, float, str]:
+    result = register(case, settings=RegistrationSettings(surface=surface or SurfacePrior()))
     marks = landmark_errors(result.path, case.landmarks)
     mm, deg = (np.abs([getattr(mark, name) for mark in marks]) for name in ("error_mm", "error_deg"))
     return float(mm.mean()), float(deg.mean()), result.verdict

@@ -27,8 +27,6 @@ class MotionPrior:
         Standard deviation of slow and of cardiac rotation, with the length scales above.
     offset_mm, offset_length_mm : float
         Of the lumen's centre between the two modalities across the vessel.
-    surface_mm, surface_length_mm : float
-        Local difference of the two lumen radii, beside the case's radius scale.
     """
 
     stretch_sd: float = 0.06
@@ -41,8 +39,6 @@ class MotionPrior:
     beat_rad: float = 0.07
     offset_mm: float = 0.25
     offset_length_mm: float = 4.0
-    surface_mm: float = 0.15
-    surface_length_mm: float = 4.0
 
 
 def motion_of(acquisition: Literal["motorized", "gated", "manual"]) -> MotionPrior:
@@ -59,6 +55,40 @@ def motion_of(acquisition: Literal["motorized", "gated", "manual"]) -> MotionPri
 
 
 @dataclass(frozen=True)
+class SurfacePrior:
+    """How far the lumen surfaces of both modalities are believed to differ at the true pose.
+
+    The defaults are those of a CCTA lumen that a reader outlined; `surface_of` has the others.
+
+    Attributes
+    ----------
+    patch_mm : float
+        Standard deviation of the distance between the surfaces.
+    correlation_mm2 : float
+        Area of surface over which that distance is one and the same.
+    radius_mm, radius_length_mm : float
+        Standard deviation and length scale of the local difference of the two radii, beside the case's
+        radius scale.
+    """
+
+    patch_mm: float = 0.1
+    correlation_mm2: float = 3.0
+    radius_mm: float = 0.15
+    radius_length_mm: float = 4.0
+
+
+def surface_of(ccta_lumen: Literal["outlined", "segmented"]) -> SurfacePrior:
+    """Return the prior of a CCTA lumen by where it comes from.
+
+    A program's lumen errs by half a millimetre where plaque is as bright as blood, over the length of
+    the plaque (`benchmarks/segmentation.md`).
+    """
+    if ccta_lumen == "segmented":
+        return SurfacePrior(patch_mm=0.15, radius_mm=0.4)
+    return SurfacePrior()
+
+
+@dataclass(frozen=True)
 class RegistrationSettings:
     """Settings of `coreg.registration.register`.
 
@@ -69,10 +99,8 @@ class RegistrationSettings:
         pullback's acquisition.
     radius_scale_sd : float
         How far CCTA and pullback radii may differ, relative. Studies find -26 % to +10 % in area.
-    surface_sd_mm : float
-        How far the two lumen surfaces differ at the true pose beside what ``motion`` lets vary.
-    correlation_mm2 : float
-        Area of surface over which that difference is one and the same.
+    surface : SurfacePrior
+        How far the two lumen surfaces may differ locally.
     hypotheses : int
         Distinct starts that are refined.
     minimum_overlap : float
@@ -83,8 +111,7 @@ class RegistrationSettings:
 
     motion: MotionPrior | None = None
     radius_scale_sd: float = 0.06
-    surface_sd_mm: float = 0.1
-    correlation_mm2: float = 3.0
+    surface: SurfacePrior = SurfacePrior()
     hypotheses: int = 24
     minimum_overlap: float = 0.5
     seed: int = 0

@@ -151,7 +151,7 @@ def register_case(
             case = _with_found(given, found)
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
-            registration = _registered(case, wanted, progress=rest)
+            registration = _registered(case, wanted, segmented=found.ccta is not None, progress=rest)
         # What is segmented has its notes.
         notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
         found = _with_phase_note(found, case)
@@ -208,14 +208,16 @@ def _with_found(case: Case, found: Found) -> Case:
     return case
 
 
-def _registered(case: Case, wanted: Wanted, *, progress: Progress) -> Registration:
+def _registered(case: Case, wanted: Wanted, *, segmented: bool, progress: Progress) -> Registration:
     progress("loading the numerical libraries", 0.0)
     from coreg.registration import register
-    from coreg.settings import RegistrationSettings
+    from coreg.settings import RegistrationSettings, surface_of
 
     return register(
         case,
-        settings=RegistrationSettings(seed=wanted.seed),
+        settings=RegistrationSettings(
+            surface=surface_of("segmented" if segmented else "outlined"), seed=wanted.seed
+        ),
         method=wanted.method,
         device=wanted.device,
         threads=wanted.threads or 1,

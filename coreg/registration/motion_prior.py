@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from coreg.settings import MotionPrior
+from coreg.settings import MotionPrior, SurfacePrior
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def spline_basis(depth_mm: FloatArray, knots_mm: FloatArray) -> FloatArray:
     return np.where(t < 1.0, near, far)
 
 
-def motion_precision(knots_mm: FloatArray, prior: MotionPrior) -> FloatArray:
+def motion_precision(knots_mm: FloatArray, prior: MotionPrior, surface: SurfacePrior) -> FloatArray:
     """Inverse covariance (5, J, J) of the functions at knots: mm, rad, mm, mm, mm.
 
     Parameters
@@ -47,7 +47,9 @@ def motion_precision(knots_mm: FloatArray, prior: MotionPrior) -> FloatArray:
     knots_mm : (J,) array
         Withdrawal depths.
     prior : MotionPrior
-        Amplitudes and length scales.
+        Amplitudes and length scales of the motion.
+    surface : SurfacePrior
+        The same of the difference of the radii.
     """
     centred = knots_mm - knots_mm.mean()
     gap = np.abs(knots_mm[:, None] - knots_mm[None, :])
@@ -70,6 +72,6 @@ def motion_precision(knots_mm: FloatArray, prior: MotionPrior) -> FloatArray:
         line(FREE, prior.drift_rad_per_mm) + smooth(prior.slow_rad, slow_mm) + rough(prior.beat_rad, fast_mm)
     )
     offset = line(prior.offset_mm, 0.0) + rough(prior.offset_mm, prior.offset_length_mm)
-    surface = rough(prior.surface_mm, prior.surface_length_mm)
-    blocks = (arc_length, rotation, offset, offset, surface)
+    radii = rough(surface.radius_mm, surface.radius_length_mm)
+    blocks = (arc_length, rotation, offset, offset, radii)
     return np.stack([np.linalg.inv(each + 1e-5 * np.eye(len(gap))) for each in blocks])

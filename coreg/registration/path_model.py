@@ -120,7 +120,7 @@ class PathModel:
     patches: Tensor
     precision: Tensor
     mean: Tensor
-    surface_sd_mm: float
+    patch_mm: float
 
     @classmethod
     def build(
@@ -141,7 +141,9 @@ class PathModel:
         depth = seen.depth_mm[rows]
         knots = spline_knots(seen.depth_mm, knot_spacing_mm)
         motion = settings.motion or MotionPrior()
-        precision = _block_diagonal(motion_precision(knots, motion), settings.radius_scale_sd)
+        precision = _block_diagonal(
+            motion_precision(knots, motion, settings.surface), settings.radius_scale_sd
+        )
         mean = np.concatenate([knots, np.zeros((FUNCTIONS - 1) * len(knots) + 1)])
 
         def tensor(array: FloatArray) -> Tensor:
@@ -159,7 +161,7 @@ class PathModel:
             tensor(seen.patches[rows] * len(seen.row) / len(rows)),
             tensor(precision),
             tensor(mean),
-            settings.surface_sd_mm,
+            settings.surface.patch_mm,
         )
 
     def functions(self, coefficients: Tensor) -> Tensor:
@@ -191,12 +193,12 @@ class PathModel:
     def misfit(self, residuals: Tensor, width_mm: float) -> Tensor:
         """Mean saturated square (H, M) of a frame's residuals, in units of the surface's variance."""
         saturated = 1.0 - torch.exp(-0.5 * (residuals / width_mm) ** 2)
-        return (width_mm / self.surface_sd_mm) ** 2 * saturated.mean(dim=-1)
+        return (width_mm / self.patch_mm) ** 2 * saturated.mean(dim=-1)
 
     @property
     def null(self) -> float:
         """Misfit of a frame that is nowhere in the vessel: as bad as walls `NULL_MM` apart."""
-        return 0.5 * (NULL_MM / self.surface_sd_mm) ** 2
+        return 0.5 * (NULL_MM / self.patch_mm) ** 2
 
     def cost(self, coefficients: Tensor, width_mm: float) -> Tensor:
         """Negative log posterior (H,) but for a constant."""

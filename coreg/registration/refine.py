@@ -69,7 +69,7 @@ def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: f
     weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
     weight = weight * (model.seen | (residuals > 0.0))
     weight = weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
-    return weight / (model.surface_sd_mm**2 * residuals.shape[-1])
+    return weight / (model.patch_mm**2 * residuals.shape[-1])
 
 
 def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tuple[Tensor, Tensor, Tensor]:

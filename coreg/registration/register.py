@@ -148,7 +148,7 @@ def _stretches(scene: Scene) -> tuple[float, ...]:
 def _otherwise(scene: Scene, pullback: Pullback) -> Candidates:
     """Refine what the pullback would be under another convention, as far as hypotheses are compared."""
     settings = scene.settings
-    seen = observe(pullback, points=POINTS, correlation_mm2=settings.correlation_mm2)
+    seen = observe(pullback, points=POINTS, correlation_mm2=settings.surface.correlation_mm2)
     starts = find_starts(
         scene.vessel,
         seen,

@@ -80,7 +80,7 @@ def prepare_scene(case: Case, settings: RegistrationSettings, device: torch.devi
             "of it; are both of one patient and in LPS?"
         )
         raise InputError(msg)
-    seen = observe(case.pullback, points=POINTS, correlation_mm2=settings.correlation_mm2)
+    seen = observe(case.pullback, points=POINTS, correlation_mm2=settings.surface.correlation_mm2)
     _check_enough(seen)
     settings = replace(settings, motion=settings.motion or motion_of(case.pullback.acquisition))
     return Scene(case, settings, device, centerline, vessel, VesselTensors.on(vessel, device), seen)

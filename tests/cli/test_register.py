@@ -48,6 +48,8 @@ def test_the_sample_is_placed_near_its_truth(result, sample):
 
 def test_registration_json_says_how_it_was_made(result, sample):
     made = json.loads((result / "registration.json").read_text())
+    # The sample's CCTA lumen is a label.
+    assert made["settings"]["surface"]["radius_mm"] == pytest.approx(0.15)
     assert made["case_id"] == "sample-OCT"
     assert "research use only" in made["use"]
     provenance = made["provenance"]

@@ -242,7 +242,10 @@ def test_images_of_both_are_segmented_and_no_identity_comes_out(coreg, ct_files,
     assert done.data["pullback_segmentation"]["lumen_area_mm2"] == pytest.approx(area.mean(), rel=0.08)
     names = {each.name for each in (out / "segmentation").iterdir()}
     assert {"segmentation.json", "pullback_segmentation.json", "ccta_lumen.nii.gz", "contours.csv"} <= names
-    made = json.loads((out / "registration.json").read_text())["provenance"]
+    content = json.loads((out / "registration.json").read_text())
+    made = content["provenance"]
+    # A lumen that a program outlined is believed less than a reader's.
+    assert content["settings"]["surface"]["radius_mm"] == pytest.approx(0.4)
     assert made["ccta_phase_percent"] == 40.0
     assert made["ccta_lumen"] == "segmented from the image"
     assert made["pullback_lumen"] == "segmented from the images"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
 from coreg.registration.motion_prior import motion_precision, spline_basis, spline_knots
-from coreg.settings import MotionPrior
+from coreg.settings import MotionPrior, SurfacePrior
 
 DEPTH = np.linspace(0.0, 23.0, 180)
 
@@ -37,7 +37,7 @@ def test_the_basis_is_that_of_scipy():
 
 
 def test_the_precision_is_symmetric_and_positive_definite():
-    precision = motion_precision(spline_knots(DEPTH, 1.0), MotionPrior())
+    precision = motion_precision(spline_knots(DEPTH, 1.0), MotionPrior(), SurfacePrior())
     assert precision.shape[0] == 5
     for block in precision:
         np.testing.assert_allclose(block, block.T, rtol=1e-5, atol=1e-5 * np.abs(block).max())
@@ -63,8 +63,9 @@ def direct_covariance(knots, free, slope_sd, smooth, rough):
 
 def test_differences_of_the_functions_have_the_covariance_that_the_settings_state():
     prior = replace(MotionPrior(), slow_mm=0.7, swing_mm=0.5)
+    surface = SurfacePrior(radius_mm=0.3)
     knots = spline_knots(DEPTH, 3.0)
-    precision = motion_precision(knots, prior)
+    precision = motion_precision(knots, prior, surface)
     slow, fast = prior.slow_length_mm, prior.swing_length_mm
     expected = (
         # The constant of the first two is free: only differences between knots are believed anything of.
@@ -74,7 +75,7 @@ def test_differences_of_the_functions_have_the_covariance_that_the_settings_stat
         ),
         direct_covariance(knots, 0.0, 0.0, [], [(prior.offset_mm, prior.offset_length_mm)]),
         direct_covariance(knots, 0.0, 0.0, [], [(prior.offset_mm, prior.offset_length_mm)]),
-        direct_covariance(knots, 0.0, 0.0, [], [(prior.surface_mm, prior.surface_length_mm)]),
+        direct_covariance(knots, 0.0, 0.0, [], [(surface.radius_mm, surface.radius_length_mm)]),
     )
     differences = np.diff(np.eye(len(knots)), axis=0)
     for block, covariance in zip(precision, expected, strict=True):
@@ -84,7 +85,7 @@ def test_differences_of_the_functions_have_the_covariance_that_the_settings_stat
 
 
 def test_a_shift_of_the_whole_pullback_costs_next_to_nothing():
-    precision = motion_precision(spline_knots(DEPTH, 2.0), MotionPrior())
+    precision = motion_precision(spline_knots(DEPTH, 2.0), MotionPrior(), SurfacePrior())
     shift = np.full(precision.shape[1], 30.0)
     assert shift @ precision[0] @ shift < 0.01
     quarter = np.full(precision.shape[1], np.pi / 2.0)
@@ -96,7 +97,7 @@ def test_more_motion_believed_makes_motion_cheaper(name):
     knots = spline_knots(DEPTH, 1.0)
     wave = 0.4 * np.sin(knots) + 0.02 * knots
     costs = [
-        wave @ motion_precision(knots, replace(MotionPrior(), **{name: value}))[0] @ wave
+        wave @ motion_precision(knots, replace(MotionPrior(), **{name: value}), SurfacePrior())[0] @ wave
         for value in (0.1, 1.0)
     ]
     assert costs[1] < costs[0]

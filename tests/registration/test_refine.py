@@ -5,7 +5,7 @@ import torch
 from coreg.registration.observations import observe
 from coreg.registration.path_model import PathModel
 from coreg.registration.refine import posterior_covariance, refine
-from coreg.settings import RegistrationSettings
+from coreg.settings import RegistrationSettings, SurfacePrior
 
 WIDTH_MM = 0.5
 START_MM = 14.0
@@ -87,7 +87,7 @@ def test_a_batch_gives_what_its_members_give_alone(model):
 
 def test_uncertainty_is_a_covariance_and_larger_where_lumens_say_less(tube, tensors, model):
     at, _ = refine(model, starts(model, shifts_mm=[0.3], turns_deg=[50.0]), width_mm=WIDTH_MM, iterations=15)
-    blind = build(tube, tensors, RegistrationSettings(surface_sd_mm=0.7))
+    blind = build(tube, tensors, RegistrationSettings(surface=SurfacePrior(patch_mm=0.7)))
     measured, vague = (
         posterior_covariance(each, at, width_mm=WIDTH_MM)[0].numpy() for each in (model, blind)
     )
