@@ -10,6 +10,7 @@ import numpy.typing as npt
 from coreg.pullback import Modality
 from coreg.pullback_measures import areas_mm2
 from coreg.pullback_vessel import SEEN
+from coreg.segmentation.catheter_place import catheter_offset_mm
 from coreg.segmentation.oct_appearance import catheter_radius_mm
 from coreg.segmentation.outlines import Outlines
 from coreg.segmentation.polar import PolarFrames
@@ -22,6 +23,7 @@ SOME = 60
 LUMEN_MM, VIEW_MM = (1.0, 7.0), (2.0, 10.0)
 # Sheaths of OCT are 0.6 to 0.9 mm wide, catheters of IVUS up to 1.2 mm.
 SHEATH_MM, WIDEST_CATHETER_MM = (0.5, 1.5), 1.5
+OFF_CENTRE_MM = 0.4
 BLACK, MASKED_PERCENT = 2.0, 99.0
 # Relative to the brightest layer of the wall: without speckle of blood, and without far tissue.
 DARK, FADED = 0.22, 0.5
@@ -71,7 +73,10 @@ def declaration_doubts(
     return other or (
         *_lumen_size(outlines),
         *_view_size(field_of_view_mm),
-        *_catheter_size(values, polar.step_mm, modality),
+        *(
+            _catheter_size(values, polar.step_mm, modality)
+            or _catheter_place(values, polar.step_mm, modality, field_of_view_mm)
+        ),
     )
 
 
@@ -143,6 +148,19 @@ def _catheter_size(values: Float32Array, step_mm: float, modality: Modality) -> 
     shown = np.percentile(values, MASKED_PERCENT, axis=(0, 1)) > BLACK
     disc_mm = 2.0 * float(np.argmax(shown)) * step_mm
     return _beyond(disc_mm, (0.0, WIDEST_CATHETER_MM), "a catheter that is {} mm wide")
+
+
+def _catheter_place(
+    values: Float32Array, step_mm: float, modality: Modality, field_of_view_mm: float
+) -> tuple[Doubt, ...]:
+    """Doubt the catheter's centre where the catheter shows itself elsewhere."""
+    offset = catheter_offset_mm(values, step_mm, modality=modality, field_of_view_mm=field_of_view_mm)
+    if offset is None or np.linalg.norm(offset) <= OFF_CENTRE_MM:
+        return ()
+    shows = "bright rings" if modality == "OCT" else "a black disc"
+    found = f"found what looks like the catheter ({shows}) {np.linalg.norm(offset):.1f} mm from its centre"
+    note = f"{found}, expected it there; check pullback.catheter_px"
+    return (Doubt(note),)
 
 
 def _beyond(

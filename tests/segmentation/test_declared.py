@@ -8,7 +8,7 @@ from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.segmentation import segment_pullback
 
-FRAMES, SIZE, REACH_MM = 16, 161, 3.6
+FRAMES, SIZE, REACH_MM = 24, 161, 3.6
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,14 @@ def declared(rays):
     lumen = np.stack([rays.circle_mm(1.3, (0.4 * np.cos(turn), 0.4 * np.sin(turn))) for turn in turns])
     drawn = {"OCT": rays.oct_frames(lumen), "IVUS": rays.ivus_frames(lumen, lumen + 0.5)}
 
-    def run(drawn_as, declared_as, scale=1.0, view_mm=REACH_MM - 0.2):
+    def run(drawn_as, declared_as, scale=1.0, view_mm=REACH_MM - 0.2, off_mm=0.0):
         values = drawn[drawn_as]
         within = depth < values.shape[2]
         pixels = np.where(within, values[:, ray, np.minimum(depth, values.shape[2] - 1)], 0.0)
         images = PullbackImages(
             pixels.astype(np.uint8),
             np.full(2, scale * spacing),
-            np.full(2, middle),
+            np.full(2, middle) + np.array([off_mm, -0.5 * off_mm]) / spacing,
             declared_as,
             scale * view_mm,
         )
@@ -96,3 +96,16 @@ def test_a_narrow_field_of_view_is_outlined_and_noted(declared):
     assert note.startswith("found images that end 1.6 mm from the catheter, expected 2 to 10 mm")
     # The lumen lies 0.4 mm off the catheter: its near side is within view.
     assert vessel.wall_mm.min(axis=1) == pytest.approx(np.full(FRAMES, 0.9), abs=0.05)
+
+
+def test_a_catheter_that_shows_itself_elsewhere_is_noted(declared):
+    vessel = declared("IVUS", "IVUS", view_mm=2.8, off_mm=0.7)
+    noted = [note for note in vessel.notes if note.startswith("found what looks like the catheter")]
+    assert len(noted) == 1
+    assert noted[0].endswith("mm from its centre, expected it there; check pullback.catheter_px")
+
+
+@pytest.mark.parametrize("modality", ["OCT", "IVUS"])
+def test_a_catheter_a_little_off_its_centre_is_left_in_peace(declared, modality):
+    vessel = declared(modality, modality, off_mm=0.15)
+    assert not any("looks like the catheter" in note for note in vessel.notes)
