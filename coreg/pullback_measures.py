@@ -65,7 +65,7 @@ def plaque_burdens(vessel: PullbackVessel) -> FloatArray:
     burden = np.full(len(vessel), np.nan)
     if vessel.eem_mm is not None and vessel.eem_seen is not None:
         shown = vessel.eem_seen.mean(axis=1) >= EEM_SHARE
-        burden[shown] = 1.0 - (areas_mm2(vessel.wall_mm) / areas_mm2(vessel.eem_mm))[shown]
+        burden[shown] = 1.0 - areas_mm2(vessel.wall_mm[shown]) / areas_mm2(vessel.eem_mm[shown])
     return burden
 
 

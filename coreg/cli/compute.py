@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LANDMARKS = "landmarks.csv"
 SEGMENTATION = "segmentation"
+# Contours of fewer frames are worth a word.
+FEW_OUTLINED = 0.9
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,11 @@ def register_case(
 
 
 def _contour_notes(case: PullbackCase, phase: Phase) -> tuple[str, ...]:
-    return (*case.pullback.notes, *idle_phase_notes(case, phase))
+    pullback = case.pullback
+    outlined = sum(frame in pullback.lumen for frame in pullback.frame.tolist())
+    few = f"{outlined} of {len(pullback)} frames have a contour; the poses of the others are interpolated"
+    sparse = (few,) if outlined < FEW_OUTLINED * len(pullback) else ()
+    return (*pullback.notes, *sparse, *idle_phase_notes(case, phase))
 
 
 def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:

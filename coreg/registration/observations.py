@@ -30,7 +30,9 @@ class Observations:
     row : (M,) int array
         Row of the pullback's arrays.
     depth_mm : (M,) array
-        Distance from the most proximal frame, grows distally.
+        Distance from the most proximal frame of all, grows distally.
+    length_mm : float
+        Depth of the most distal frame of all.
     points_mm : (M, K, 2) array
         Lumen points at equal steps along the contour, mm from the catheter.
     seen : (M, K) array
@@ -47,6 +49,7 @@ class Observations:
 
     row: IntArray
     depth_mm: FloatArray
+    length_mm: float
     points_mm: FloatArray
     seen: FloatArray
     centre_mm: FloatArray
@@ -88,6 +91,7 @@ def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Obser
     return Observations(
         row,
         depth,
+        float(np.ptp(pullback.position_mm)),
         sampled,
         seen,
         _smooth(depth, centres),

@@ -139,7 +139,8 @@ class PathModel:
         rows = np.arange(0, len(seen.row), every)
         skip = max(1, seen.points_mm.shape[1] // points)
         depth = seen.depth_mm[rows]
-        knots = spline_knots(seen.depth_mm, knot_spacing_mm)
+        # Frames before the first and after the last with a say have a pose too: that of the prior.
+        knots = spline_knots(np.array([0.0, seen.length_mm]), knot_spacing_mm)
         motion = settings.motion or MotionPrior()
         precision = _block_diagonal(
             motion_precision(knots, motion, settings.surface), settings.radius_scale_sd

@@ -175,10 +175,10 @@ def frame_reasons(
         elif s[i] > last_mm:
             reasons.append("beyond the distal end of the CCTA's vessel")
         elif frame in pullback.excluded:
-            reasons.append(f"excluded: {pullback.excluded[frame]}; interpolated")
+            reasons.append(f"excluded: {pullback.excluded[frame]}; {_between(depth[i], seen)}")
         elif not has_say[i]:
             far = f", {gap[i]:.1f} mm from the nearest" if gap[i] > 2.0 else ""
-            reasons.append(f"no contour{far}; interpolated")
+            reasons.append(f"no contour{far}; {_between(depth[i], seen)}")
         elif evidence.residual_mm[i] > MISFIT_MM:
             reasons.append(f"the lumens differ by {evidence.residual_mm[i]:.1f} mm")
         elif evidence.arc_length_sd_mm[i] > VAGUE_MM:
@@ -188,6 +188,12 @@ def frame_reasons(
         else:
             reasons.append("")
     return posed, tuple(reasons)
+
+
+def _between(depth_mm: float, seen: Observations) -> str:
+    """How a frame without a say got its pose."""
+    within = seen.depth_mm.min() <= depth_mm <= seen.depth_mm.max()
+    return "interpolated" if within else "extrapolated along the usual pullback"
 
 
 def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:

@@ -240,7 +240,9 @@ def confidence(frames: Frames, residual_mm: FloatArray, excluded: BoolArray) -> 
     axes = figure.subplots()
     shade_doubt(axes, frames)
     top = max(0.3, float(np.nanmax(residual_mm, initial=0.0)) * 1.1)
-    axes.plot(frames.position_mm, residual_mm, color=PULLBACK, marker="." if len(residual_mm) < 60 else "")
+    # Where frames that take part lie apart, a line shows none of them.
+    apart = len(residual_mm) < 60 or np.isfinite(residual_mm).mean() < 0.9
+    axes.plot(frames.position_mm, residual_mm, color=PULLBACK, marker="." if apart else "")
     if excluded.any():
         where = frames.position_mm[excluded]
         axes.plot(
@@ -249,7 +251,7 @@ def confidence(frames: Frames, residual_mm: FloatArray, excluded: BoolArray) -> 
             "|",
             color="black",
             markersize=8,
-            label="excluded in the case",
+            label="takes no part",
         )
         axes.legend(loc="upper right")
     axes.set(ylabel="distance of the lumens (mm)", ylim=(0.0, top))

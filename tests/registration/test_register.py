@@ -124,6 +124,20 @@ def test_frames_without_contour_are_interpolated_and_not_reliable(case):
     assert errors(case, result.path)[0].max() < 0.6
 
 
+@pytest.mark.parametrize("missing", [slice(0, 12), slice(-12, None)])
+def test_frames_beyond_the_last_contour_follow_the_usual_pullback(case, missing):
+    frames = sorted(case.pullback.lumen)
+    lumen = {f: case.pullback.lumen[f] for f in frames if f not in frames[missing]}
+    result = register(replace(case, pullback=replace(case.pullback, lumen=lumen)), device="cpu")
+    rows = np.isin(case.pullback.frame, frames[missing])
+    assert result.path.posed.all()
+    assert not result.path.reliable[rows].any()
+    assert all("extrapolated" in result.path.reason[i] for i in np.flatnonzero(rows))
+    mm, deg = errors(case, result.path)
+    assert mm.max() < 1.0
+    assert deg.max() < 20.0
+
+
 def test_the_winding_of_contours_makes_no_difference(case, registration):
     lumen = {f: c[::-1] if f % 2 else c for f, c in case.pullback.lumen.items()}
     result = register(replace(case, pullback=replace(case.pullback, lumen=lumen)), device="cpu")
