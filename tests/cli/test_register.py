@@ -211,3 +211,29 @@ def test_contours_that_come_with_marks_keep_them_and_images_beside_them_tell_the
     assert "frame_quality.csv" in made["inputs_sha256"]
     assert note in made["notes"]
     assert f"<li>{note}</li>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_few_contours_are_told_and_frames_beyond_them_follow_the_pullback(tmp_path, sample, coreg):
+    case = tmp_path / "case"
+    shutil.copytree(sample, case)
+    lines = (case / "contours.csv").read_text().splitlines()
+    frames = sorted({int(line.split(",")[0]) for line in lines[1:]})
+    kept = [lines[0], *(line for line in lines[1:] if int(line.split(",")[0]) % 4 == 0)]
+    kept = [line for line in kept if not line[0].isdigit() or int(line.split(",")[0]) < frames[-1] - 20]
+    (case / "contours.csv").write_text("\n".join(kept) + "\n")
+    spacing = 0.4
+    text = "frame,position_mm\n" + "".join(f"{f},{spacing * f:.3f}\n" for f in range(frames[-1] + 1))
+    (case / "positions.csv").write_text(text)
+    toml = (case / "case.toml").read_text()
+    toml = "\n".join(line for line in toml.splitlines() if not line.startswith("frame_spacing_mm"))
+    (case / "case.toml").write_text(toml.replace("[pullback]", '[pullback]\npositions = "positions.csv"'))
+    done = coreg("register", case, "--out", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    outlined = len({line.split(",")[0] for line in kept[1:]})
+    note = f"{outlined} of {frames[-1] + 1} frames have a contour; the poses of the others are interpolated"
+    assert note in done.data["notes"]
+    rows = rows_of(tmp_path / "out" / "frames.csv")
+    assert "extrapolated" in rows[-1]["reason"]
+    arc_length = np.array([float(row["arc_length_mm"]) for row in rows if row["arc_length_mm"]])
+    # The catheter comes back towards the ostium all the way, at about its own speed.
+    assert np.ptp(arc_length) == pytest.approx(spacing * frames[-1], rel=0.15)
