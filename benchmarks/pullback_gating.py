@@ -109,11 +109,16 @@ def gating_table(rows: list[GatingRow]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        told = "-" if not row.gated else f"{row.told} ({row.probability:.2f}) / {row.true}"
-        lines.append(
-            f"| {row.seed} | {row.frames} | {row.speed_mm_s:g} | {row.beat_frames:.1f} | {row.error:+.1%} "
-            f"| {row.beats} / {row.gated} | {row.at:.2f} / {row.spread:.3f} / {row.near:.0%} | {told} |"
-        )
+        known = [f"{row.seed}", f"{row.frames}", f"{row.speed_mm_s:g}", f"{row.beat_frames:.1f}"]
+        cells = ["-", f"{row.beats} / 0", "-", "-"]
+        if row.gated:
+            cells = [
+                f"{row.error:+.1%}",
+                f"{row.beats} / {row.gated}",
+                f"{row.at:.2f} / {row.spread:.3f} / {row.near:.0%}",
+                f"{row.told} ({row.probability:.2f}) / {row.true}",
+            ]
+        lines.append(f"| {' | '.join([*known, *cells])} |")
     found = [row for row in rows if row.gated]
     right = sum(row.told == row.true for row in found)
     if found:
