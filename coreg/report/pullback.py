@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from coreg.case import PullbackCase
-from coreg.pullback_measures import measures_of
+from coreg.pullback_measures import measures_of, plaque_burdens
 from coreg.pullback_vessel import Gating, PullbackVessel
 from coreg.report import captions
 from coreg.report.figures_frames import frame_gallery
@@ -186,7 +186,8 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
             Card(
                 "plaque burden",
                 _percent(found.plaque_burden),
-                f"mean; membrane {_unit(found.eem_area_mm2, 1, ' mm²')}; largest "
+                f"mean of {counted(int(np.isfinite(plaque_burdens(vessel)).sum()), 'frame')}; membrane "
+                f"{_unit(found.eem_area_mm2, 1, ' mm²')}; largest "
                 f"{_percent(found.largest_burden)} in frame {_text(found.largest_burden_frame)}",
             )
         )
@@ -196,7 +197,7 @@ def _cards(case: PullbackCase, vessel: PullbackVessel, *, outlined: bool) -> lis
             percent(vessel.marked_share),
             f"{int(vessel.marked.sum())} of {len(vessel.frame)} frames",
         ),
-        Card("side branches", str(len(vessel.side_branches)), _probable(vessel)),
+        _branch_card(vessel, outlined=outlined),
         _calcium_card(vessel, outlined=outlined),
     ]
     if vessel.gating is not None:
@@ -212,9 +213,12 @@ def _heart_card(case: PullbackCase, gating: Gating) -> Card:
     return Card("heartbeat", value, f"{gating.phase} with a probability of {percent(gating.probability)}")
 
 
-def _probable(vessel: PullbackVessel) -> str:
+def _branch_card(vessel: PullbackVessel, *, outlined: bool) -> Card:
+    if outlined and not vessel.side_branches:
+        return Card("side branches", "not known", "contours of the lumen do not show them")
     likely = sum(each.probability >= 0.5 for each in vessel.side_branches)
-    return f"{likely} of them probable" if vessel.side_branches else "none seen"
+    note = f"{likely} of them probable" if vessel.side_branches else "none seen"
+    return Card("side branches", str(len(vessel.side_branches)), note)
 
 
 def _calcium_card(vessel: PullbackVessel, *, outlined: bool) -> Card:
