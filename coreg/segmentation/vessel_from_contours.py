@@ -72,7 +72,7 @@ def vessel_from_contours(pullback: Pullback, *, side_branches: tuple[SideBranch,
         notes=(
             *pullback.notes,
             *_undrawn_note(int((there & ~known).sum()), len(pullback)),
-            *_inside_note(int(inside.sum())),
+            *_inside_note(int(inside.sum()), int((known & eem_known).sum())),
         ),
         from_contours=True,
         absent=tuple(np.flatnonzero(~there).tolist()),
@@ -111,10 +111,11 @@ def _undrawn_note(undrawn: int, frames: int) -> tuple[str, ...]:
     )
 
 
-def _inside_note(inside: int) -> tuple[str, ...]:
-    """Say that there are frames whose membrane is smaller than the lumen."""
+def _inside_note(inside: int, both: int) -> tuple[str, ...]:
+    """Say that there are frames whose membrane is smaller than the lumen, as where it opens into a branch."""
     text = f"the membrane is drawn smaller than the lumen in {counted(inside, 'frame')}"
-    return (f"{text}, and taken as large as it there; are lumen and eem swapped?",) * (inside > 0)
+    question = "; are lumen and eem swapped?" if inside > 0.5 * both else ""
+    return (f"{text}, and taken as large as it there{question}",) * (inside > 0)
 
 
 def _between(

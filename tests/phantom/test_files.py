@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 from coreg.cli.phantom import phantom
 from coreg.contours import area_mm2
-from coreg.errors import InputError
 from coreg.io.case_file import load_case, load_pullback
 from coreg.io.dicom_ccta import read_ccta
 from coreg.io.frames_csv import read_frames
@@ -185,7 +184,7 @@ def test_manifest_names_the_cases(folder):
 def test_other_content_is_left_alone(tmp_path):
     (tmp_path / "phantom-1").mkdir()
     (tmp_path / "phantom-1" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"phantom-1.*notes\.txt.*--force"):
+    with pytest.raises(typer.BadParameter, match=r"phantom-1.*notes\.txt.*--force"):
         phantom(seed=1, out=tmp_path, quiet=True)
     assert (tmp_path / "phantom-1" / "notes.txt").read_text() == "mine"
     assert [each.name for each in tmp_path.iterdir()] == ["phantom-1"]

@@ -82,7 +82,10 @@ def test_the_membrane_is_known_where_it_was_drawn_and_never_inside_the_lumen():
     np.testing.assert_array_equal(vessel.eem_seen.all(axis=1), [True, True, False, False, False, False])
     assert sorted(vessel_contours(vessel)["eem"]) == [0, 1]
     (note,) = vessel.notes
-    assert note.startswith("the membrane is drawn smaller than the lumen in 1 frame, and taken")
+    smaller = "the membrane is drawn smaller than the lumen in"
+    assert note == f"{smaller} 1 frame, and taken as large as it there"
+    (note,) = vessel_from_contours(drawn(lumen, eem=dict.fromkeys(range(4), circle(1.2)))).notes
+    assert note == f"{smaller} 4 frames, and taken as large as it there; are lumen and eem swapped?"
     assert vessel_from_contours(drawn(lumen, eem={0: circle(2.0)})).notes == ()
 
 
