@@ -81,7 +81,7 @@ def surface_of(ccta_lumen: Literal["outlined", "segmented"]) -> SurfacePrior:
     """Return the prior of a CCTA lumen by where it comes from.
 
     A program's lumen errs by half a millimetre where plaque is as bright as blood, over the length of
-    the plaque (`benchmarks/segmentation.md`).
+    the plaque (`docs/decisions/registration-method.md`).
     """
     if ccta_lumen == "segmented":
         return SurfacePrior(patch_mm=0.15, radius_mm=0.4)

@@ -167,7 +167,7 @@ def register_case(
 def _contour_notes(case: PullbackCase, phase: Phase) -> tuple[str, ...]:
     pullback = case.pullback
     outlined = sum(frame in pullback.lumen for frame in pullback.frame.tolist())
-    few = f"{outlined} of {len(pullback)} frames have a contour; the poses of the others are interpolated"
+    few = f"{outlined} of {len(pullback)} frames have a contour; the other poses follow from theirs"
     sparse = (few,) if outlined < FEW_OUTLINED * len(pullback) else ()
     return (*pullback.notes, *sparse, *idle_phase_notes(case, phase))
 

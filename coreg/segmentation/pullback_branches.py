@@ -21,7 +21,7 @@ LEAST_PROBABLE = 0.2
 FADING_MM, FADING = 0.4, 0.7
 SHALLOW_MM = 0.2
 USUAL_WALL_MM = 0.3
-# Shares of true ones among deep, wide mouths of synthetic pullbacks, by how many frames show them.
+# How far deep, wide mouths are believed, by how many frames show them: a shadow may look like one in a few.
 FEW_FRAMES, TRUE_OF_FEW, TRUE_OF_MANY = 2, 0.7, 0.96
 
 

@@ -230,7 +230,7 @@ def test_few_contours_are_told_and_frames_beyond_them_follow_the_pullback(tmp_pa
     done = coreg("register", case, "--out", tmp_path / "out", "--json")
     assert done.status == 0, done.err
     outlined = len({line.split(",")[0] for line in kept[1:]})
-    note = f"{outlined} of {frames[-1] + 1} frames have a contour; the poses of the others are interpolated"
+    note = f"{outlined} of {frames[-1] + 1} frames have a contour; the other poses follow from theirs"
     assert note in done.data["notes"]
     rows = rows_of(tmp_path / "out" / "frames.csv")
     assert "extrapolated" in rows[-1]["reason"]
