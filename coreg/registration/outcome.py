@@ -13,8 +13,8 @@ from coreg import __version__
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.pullback import Pullback
 from coreg.registration.global_start import Start
-from coreg.registration.observations import Observations
-from coreg.registration.path_model import FUNCTIONS, poses
+from coreg.registration.path_model import poses
+from coreg.registration.placement import Placement, rigid_functions
 from coreg.registration.scene import Scene
 from coreg.registration.search import FINE, Candidates, wrapped
 from coreg.registration.trust import (
@@ -32,29 +32,49 @@ from coreg.result import Hypothesis, Registration
 FloatArray = npt.NDArray[np.float64]
 
 DOUBT = 0.25
+RIGID_ONLY = "Rigid placement only: it follows neither the catheter's motion nor its rotation."
 
 
 def rigid_outcome(scene: Scene, start: Start) -> Registration:
     """Make a registration of a rigid placement."""
+    functions = rigid_functions(start, scene.seen, _depth(scene.case.pullback))
+    placement = Placement(functions, start.log_scale, start.cost)
+    result = placed_outcome(scene, start, placement, method="rigid", reason=RIGID_ONLY)
+    return replace(result, rigid_path=result.path)
+
+
+def placed_outcome(
+    scene: Scene, rigid: Start, placement: Placement, *, method: str, reason: str
+) -> Registration:
+    """Make a registration of given functions, for review: nothing else was compared with them.
+
+    Parameters
+    ----------
+    scene : Scene
+        What was registered.
+    rigid : Start
+        The best rigid placement, for comparison.
+    placement : Placement
+        Where all frames were put.
+    method, reason : str
+        The method's name, and why a person must look.
+    """
     pullback = scene.case.pullback
-    functions = _rigid_functions(start, scene.seen, _depth(pullback))
-    residual = _residual_mm(scene, functions, start.log_scale)
+    functions = placement.functions
+    residual = _residual_mm(scene, functions, placement.log_scale)
     path, _ = _judged_path(scene, functions, residual, np.zeros(len(pullback)), np.zeros(len(pullback)))
-    placed = _unjudged_path(scene, functions)
-    turn = float(np.degrees(np.angle(np.exp(1j * placed.rotation_rad).mean())))
-    hypothesis = Hypothesis(float(placed.arc_length_mm[-1]), turn, start.stretch, start.cost)
     return Registration(
         path=path,
-        rigid_path=path,
+        rigid_path=_unjudged_path(scene, rigid_functions(rigid, scene.seen, _depth(pullback))),
         centerline=scene.centerline,
         verdict="review",
-        reasons=("Rigid placement only: it follows neither the catheter's motion nor its rotation.",),
-        radius_scale=float(np.exp(start.log_scale)),
+        reasons=(reason,),
+        radius_scale=float(np.exp(placement.log_scale)),
         margin=float("nan"),
-        hypotheses=(hypothesis,),
-        costs={"rigid": start.cost},
+        hypotheses=(_hypothesis(scene, functions, placement.cost),),
+        costs={method: placement.cost},
         residual_mm=residual,
-        settings={**asdict(scene.settings), "method": "rigid"},
+        settings={**asdict(scene.settings), "method": method},
         provenance=_provenance(scene.device),
     )
 
@@ -80,8 +100,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     turn_sd = np.full(len(pullback), np.nan)
     turn_sd[seen.row] = rotation_sd(scene.vessel, seen, functions[:, seen.row])
     path, reason = _judged_path(scene, functions, residual, arc_sd, turn_sd)
-    rigid_functions = _rigid_functions(rigid, seen, depth)
-    rigid_path = _unjudged_path(scene, rigid_functions)
+    rigid_path = _unjudged_path(scene, rigid_functions(rigid, seen, depth))
 
     hypotheses = _hypotheses(scene, middle)
     whole = replace(_whole(scene, stages, functions, residual, reason), runner_up=_runner_up(hypotheses))
@@ -146,14 +165,6 @@ def doubtful(found: Candidates, mirrored: Candidates) -> bool:
 def _margin(other: Candidates | None, cost: float) -> float:
     """Cost of the best of other candidates over a cost, minus 1."""
     return float(other.cost[0] / cost - 1.0) if other is not None and len(other.cost) else float("inf")
-
-
-def _rigid_functions(start: Start, seen: Observations, depth_mm: FloatArray) -> FloatArray:
-    """Functions (5, N) of a rigid placement."""
-    functions = np.zeros((FUNCTIONS, len(depth_mm)))
-    functions[0] = start.arc_length_mm + start.stretch * depth_mm
-    functions[1] = start.rotation_rad + start.twist_rad_per_mm * (depth_mm - 0.5 * seen.depth_mm.max())
-    return functions
 
 
 def _depth(pullback: Pullback) -> FloatArray:
@@ -226,14 +237,15 @@ def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> Float
 
 
 def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False) -> list[Hypothesis]:
-    depth = _depth(scene.case.pullback)
-    found = []
-    for functions, cost in zip(candidates.functions_at(depth), candidates.cost, strict=True):
-        path = _unjudged_path(scene, functions)
-        turn = float(np.degrees(np.angle(np.exp(1j * path.rotation_rad).mean())))
-        stretch = float(np.polyfit(depth, functions[0], 1)[0])
-        found.append(Hypothesis(float(path.arc_length_mm[-1]), turn, stretch, float(cost), mirrored))
-    return found
+    pairs = zip(candidates.functions_at(_depth(scene.case.pullback)), candidates.cost, strict=True)
+    return [_hypothesis(scene, functions, float(cost), mirrored=mirrored) for functions, cost in pairs]
+
+
+def _hypothesis(scene: Scene, functions: FloatArray, cost: float, *, mirrored: bool = False) -> Hypothesis:
+    path = _unjudged_path(scene, functions)
+    turn = float(np.degrees(np.angle(np.exp(1j * path.rotation_rad).mean())))
+    stretch = float(np.polyfit(_depth(scene.case.pullback), functions[0], 1)[0])
+    return Hypothesis(float(path.arc_length_mm[-1]), turn, stretch, cost, mirrored)
 
 
 def _unjudged_path(scene: Scene, functions: FloatArray) -> VirtualCatheterPath:

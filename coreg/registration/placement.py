@@ -1,0 +1,52 @@
+"""Where a method put the frames of a pullback, before it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.registration.global_start import Start
+from coreg.registration.observations import Observations
+from coreg.registration.path_model import FUNCTIONS
+from coreg.registration.vessel import Vessel
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Functions of all frames, and what they cost.
+
+    Attributes
+    ----------
+    functions : (5, N) array
+        Arc length in mm, rotation in rad, where the lumen's middle lies along normal and binormal in
+        mm, and the surface's offset in mm, of every frame.
+    log_scale : float
+        Logarithm of CCTA radius over pullback radius.
+    cost : float
+        By the method's own measure; costs of two methods do not compare.
+    """
+
+    functions: FloatArray
+    log_scale: float
+    cost: float
+
+
+def rigid_functions(start: Start, seen: Observations, depth_mm: FloatArray) -> FloatArray:
+    """Functions (5, N) of a rigid placement at depths (N,)."""
+    functions = np.zeros((FUNCTIONS, len(depth_mm)))
+    functions[0] = start.arc_length_mm + start.stretch * depth_mm
+    functions[1] = start.rotation_rad + start.twist_rad_per_mm * (depth_mm - 0.5 * seen.depth_mm.max())
+    return functions
+
+
+def centred_functions(vessel: Vessel, arc_length_mm: FloatArray, rotation_rad: FloatArray) -> FloatArray:
+    """Functions (5, N) of frames whose lumen's middle lies on the middle of the vessel's section."""
+    functions = np.zeros((FUNCTIONS, len(arc_length_mm)))
+    functions[0], functions[1] = arc_length_mm, rotation_rad
+    for k in range(2):
+        functions[2 + k] = np.interp(arc_length_mm, vessel.arc_length_mm, vessel.centre_mm[:, k])
+    return functions
