@@ -1,6 +1,14 @@
-"""How far results are from what is known: landmarks, or a phantom's exact poses, line and lumen."""
+"""How far results are from what is known, and what a cohort's errors say: statistics by patient."""
 
 from coreg.validation.centerline_errors import CenterlineErrors, centerline_errors
+from coreg.validation.cluster_bootstrap import Interval, cluster_means, mean_interval
+from coreg.validation.cohort_statistics import (
+    PairedDifference,
+    Summary,
+    holm,
+    paired_difference,
+    summary,
+)
 from coreg.validation.frame_errors import FrameErrors, frame_errors
 from coreg.validation.landmark_errors import LandmarkError, landmark_errors
 from coreg.validation.lumen_errors import (
@@ -16,13 +24,21 @@ __all__ = [
     "BranchErrors",
     "CenterlineErrors",
     "FrameErrors",
+    "Interval",
     "LandmarkError",
     "LumenOverlap",
+    "PairedDifference",
     "RadiusErrors",
+    "Summary",
     "branch_errors",
     "centerline_errors",
+    "cluster_means",
     "frame_errors",
+    "holm",
     "landmark_errors",
     "lumen_overlap",
+    "mean_interval",
+    "paired_difference",
     "radius_errors",
+    "summary",
 ]
