@@ -65,8 +65,8 @@ class PairedDifference:
         Two-sided Wilcoxon signed-rank test; 1 where all differences are zero.
     clusters : int
         How many have both methods.
-    lower : int
-        In how many of them the first method's mean is the lower one.
+    lower, higher : int
+        In how many of them the first method's mean is the lower one, and the higher one.
     """
 
     difference: Interval
@@ -74,6 +74,7 @@ class PairedDifference:
     p_value: float
     clusters: int
     lower: int
+    higher: int
 
 
 def summary(error: npt.ArrayLike, cluster: npt.ArrayLike) -> Summary:
@@ -167,6 +168,7 @@ def paired_difference(
         signed_rank(d),
         len(d),
         int((d < 0.0).sum()),
+        int((d > 0.0).sum()),
     )
 
 

@@ -122,7 +122,7 @@ def test_paired_difference_is_of_means_of_patients():
     second = np.array([2.0, 3.0, 2.0, 3.0, 2.5])
     found = paired_difference(first, second, ["a", "a", "b", "b", "b"], seed=0)
     assert found.difference.estimate == pytest.approx(-0.25)
-    assert (found.clusters, found.lower) == (2, 1)
+    assert (found.clusters, found.lower, found.higher) == (2, 1, 1)
 
 
 def test_exchanged_methods_give_the_opposite_difference():
