@@ -26,12 +26,14 @@ class Level(StrEnum):
 
     clean = "clean"
     typical = "typical"
+    smooth = "smooth"
     hard = "hard"
 
 
 IMAGE_LEVELS: dict[Level, ImageLevel] = {
     Level.clean: "easy",
     Level.typical: "typical",
+    Level.smooth: "typical",
     Level.hard: "hard",
 }
 

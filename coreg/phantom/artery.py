@@ -13,6 +13,7 @@ from coreg.phantom.curve import Curve, curve_through
 from coreg.phantom.heart import Heart
 from coreg.phantom.lumen import Branch, Lumen
 from coreg.phantom.randomness import component_rng, smooth_noise
+from coreg.phantom.settings import Anatomy
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,6 +25,7 @@ TIGHTEST_BEND_MM = 9.0
 SHORTEST_CHORD = 0.5
 NARROWEST_MM = 0.5
 MURRAY_EXPONENT = 2.7
+TAIL_MM, TAIL_SHARE = 4.0, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,9 @@ def make_lumen(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) 
     return make_artery(seed, length_mm=length_mm, covered_mm=covered_mm).lumen
 
 
-def make_artery(seed: int, *, length_mm: float, covered_mm: tuple[float, float]) -> Artery:
+def make_artery(
+    seed: int, *, length_mm: float, covered_mm: tuple[float, float], anatomy: Anatomy | None = None
+) -> Artery:
     """Make an artery.
 
     Parameters
@@ -61,15 +65,18 @@ def make_artery(seed: int, *, length_mm: float, covered_mm: tuple[float, float])
         Of the main vessel, from its ostium.
     covered_mm : pair
         Arc lengths between which the pullback runs; most side branches leave there.
+    anatomy : Anatomy, optional
+        By default as most arteries are.
     """
+    anatomy = anatomy or Anatomy()
     axis, heart = make_axis(seed, length_mm)
     rng = component_rng(seed, "side branches")
     s: FloatArray = TABLE_MM * np.arange(int(np.floor(length_mm / TABLE_MM)) + 1.0)
-    places, radii = _branch_plan(rng, length_mm, covered_mm)
-    calibre, radii = _calibre(component_rng(seed, "calibre"), s, places, radii)
-    factor = _cross_sections(component_rng(seed, "cross-sections"), s)
+    places, radii = _branch_plan(rng, length_mm, covered_mm, anatomy)
+    calibre, radii = _calibre(component_rng(seed, "calibre"), s, places, radii, anatomy)
+    factor = _cross_sections(component_rng(seed, "cross-sections"), s, anatomy.irregularity)
     healthy = np.maximum(calibre[:, None] * factor, NARROWEST_MM)
-    factor *= _stenoses(component_rng(seed, "stenoses"), s, calibre)
+    factor *= _stenoses(component_rng(seed, "stenoses"), s, calibre, anatomy.irregularity)
     table = np.maximum(calibre[:, None] * factor, NARROWEST_MM)
     bare = Lumen(axis, table, TABLE_MM, ())
     lumen = Lumen(axis, table, TABLE_MM, _branches(rng, bare, places, radii))
@@ -132,19 +139,18 @@ def _returns(points_mm: FloatArray) -> bool:
 
 
 def _branch_plan(
-    rng: np.random.Generator, length_mm: float, covered_mm: tuple[float, float]
+    rng: np.random.Generator, length_mm: float, covered_mm: tuple[float, float], anatomy: Anatomy
 ) -> tuple[FloatArray, FloatArray]:
     """Arc lengths and wished radii of side branches, proximal to distal, at least 3 mm apart."""
-    inside = int(rng.integers(4, 8))
+    inside = int(rng.integers(anatomy.branch_counts[0], anatomy.branch_counts[1] + 1))
     low, high = covered_mm[0] + 2.5, covered_mm[1] - 2.5
     places = low + (high - low) * _spread(rng, inside, 3.2 / (high - low))
-    outside = [
-        rng.uniform(*gap) for gap in ((6.0, low - 5.0), (high + 5.0, length_mm - 4.0)) if gap[1] > gap[0]
-    ]
+    gaps = ((6.0, low - 5.0), (high + 5.0, length_mm - 4.0)) if anatomy.branches_elsewhere else ()
+    outside = [rng.uniform(*gap) for gap in gaps if gap[1] > gap[0]]
     places = np.sort(np.append(places, outside))
     radii = rng.uniform(0.5, 1.1, len(places))
     large = rng.permutation(np.flatnonzero((places >= low) & (places <= high)))[:3]
-    radii[large] = np.maximum(radii[large], rng.uniform(0.7, 0.95, 3))
+    radii[large] = np.maximum(radii[large], rng.uniform(0.7, 0.95, 3)[: len(large)])
     return places, radii
 
 
@@ -154,15 +160,18 @@ def _spread(rng: np.random.Generator, count: int, gap: float) -> FloatArray:
 
 
 def _calibre(
-    rng: np.random.Generator, s: FloatArray, places: FloatArray, radii: FloatArray
+    rng: np.random.Generator, s: FloatArray, places: FloatArray, radii: FloatArray, anatomy: Anatomy
 ) -> tuple[FloatArray, FloatArray]:
     """Mean radius (S,) over arc length, with a step at each branch, and the branches' radii."""
     first, last = rng.uniform(1.6, 2.3), rng.uniform(0.9, 1.3)
+    if anatomy.taper_range is not None:
+        last = first * (1.0 - rng.uniform(*anatomy.taper_range))
     guess = first * (last / first) ** (places / s[-1])
     radii = np.minimum(radii, 0.8 * guess)
     drops = -np.log(1.0 - (radii / guess) ** MURRAY_EXPONENT) / MURRAY_EXPONENT
     total = np.log(first / last)
-    drops *= min(1.0, 0.8 * total / drops.sum())
+    if len(drops):
+        drops *= min(1.0, 0.8 * total / drops.sum())
     log_radius = np.log(first) - (total - drops.sum()) * s / s[-1]
     for place, drop in zip(places, drops, strict=True):
         log_radius -= drop / (1.0 + np.exp(-(s - place - 0.8) / 0.6))
@@ -171,25 +180,29 @@ def _calibre(
     if rng.uniform() < 0.3:
         where, width = rng.uniform(0.1, 0.7) * s[-1], rng.uniform(2.5, 5.0)
         ectasia = rng.uniform(0.1, 0.3) * np.exp(-0.5 * ((s - where) / width) ** 2)
-    return np.exp(log_radius + wobble + ectasia), radii
+    return np.exp(log_radius + anatomy.irregularity * wobble + anatomy.irregularity * ectasia), radii
 
 
-def _cross_sections(rng: np.random.Generator, s: FloatArray) -> FloatArray:
+def _cross_sections(rng: np.random.Generator, s: FloatArray, irregularity: float) -> FloatArray:
     """Relative radius (S, A): ellipses and higher harmonics that change and turn along the vessel."""
     angle = 2.0 * np.pi * np.arange(TABLE_ANGLES) / TABLE_ANGLES
     factor = np.ones((len(s), TABLE_ANGLES))
     for order, sd, correlation_mm in ((2, 0.055, 8.0), (3, 0.03, 6.0), (4, 0.015, 5.0), (5, 0.01, 4.0)):
         wave = smooth_noise(rng, (len(s), 2), correlation=correlation_mm / TABLE_MM)
-        factor += sd * (wave[:, :1] * np.cos(order * angle) + wave[:, 1:] * np.sin(order * angle))
+        factor += (
+            irregularity * sd * (wave[:, :1] * np.cos(order * angle) + wave[:, 1:] * np.sin(order * angle))
+        )
     return np.clip(factor, 0.75, 1.25)
 
 
-def _stenoses(rng: np.random.Generator, s: FloatArray, calibre: FloatArray) -> FloatArray:
+def _stenoses(
+    rng: np.random.Generator, s: FloatArray, calibre: FloatArray, irregularity: float
+) -> FloatArray:
     """Relative radius (S, A) left by one to three plaques, most of them on one side."""
     angle = 2.0 * np.pi * np.arange(TABLE_ANGLES) / TABLE_ANGLES
     factor = np.ones((len(s), TABLE_ANGLES))
     for where in s[-1] * (0.08 + 0.8 * _spread(rng, int(rng.integers(1, 4)), 0.15)):
-        depth = rng.uniform(0.2, 0.6)
+        depth = irregularity * rng.uniform(0.2, 0.6)
         depth = min(depth, 1.0 - 0.7 / float(np.interp(where, s, calibre)))
         side, lopsided = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.0, 1.0)
         lopsided = min(lopsided, max(0.0, 0.62 / depth - 1.0))
@@ -249,6 +262,15 @@ def _room(branch: Branch, main: FloatArray, others: list[Branch]) -> float:
         walls = branch.radius_mm[25::3, None] + other.radius_mm[None, 25::3]
         gap = min(gap, float((distance - walls).min()))
     return gap
+
+
+def tailed(lumen: Lumen, healthy_mm: FloatArray) -> tuple[Lumen, FloatArray]:
+    """Lumen that narrows beyond its end, as an image shows it, and likewise its table without stenoses."""
+    rows = round(TAIL_MM / lumen.radius_step_mm)
+    taper = np.linspace(1.0, TAIL_SHARE, rows + 1)[1:, None]
+    table = np.vstack([lumen.radius_mm, taper * lumen.radius_mm[-1]])
+    healthy = np.vstack([healthy_mm, taper * healthy_mm[-1]])
+    return Lumen(lumen.axis, table, lumen.radius_step_mm, lumen.branches), healthy
 
 
 def _unit(vector: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from coreg.phantom.artery import tailed
 from coreg.phantom.ccta import VOXEL_MM
 from coreg.phantom.ccta_settings import CctaSettings
 from coreg.phantom.lumen import Lumen
@@ -25,7 +26,6 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 
 FIELD_MARGIN_MM = 18.0
-TAIL_MM, TAIL_SHARE = 4.0, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +146,7 @@ def shown_lumen(patient: PhantomPatient, settings: CctaSettings) -> tuple[Lumen,
     lumen = true.scaled(scale, true.branches, end_mm=true.length_mm)
     if settings.extra_plaque is not None:
         lumen = narrowed(lumen, settings.extra_plaque)
-    rows = round(TAIL_MM / lumen.radius_step_mm)
-    taper = np.linspace(1.0, TAIL_SHARE, rows + 1)[1:, None]
-    healthy = scale * patient.artery.healthy_radius_mm[: len(lumen.radius_mm)]
-    table = np.vstack([lumen.radius_mm, taper * lumen.radius_mm[-1]])
-    healthy = np.vstack([healthy, taper * healthy[-1]])
-    return Lumen(lumen.axis, table, lumen.radius_step_mm, lumen.branches), healthy
+    return tailed(lumen, scale * patient.artery.healthy_radius_mm[: len(lumen.radius_mm)])
 
 
 def _contrast_along(

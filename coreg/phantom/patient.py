@@ -21,6 +21,7 @@ from coreg.phantom.ccta import (
     shown_by_ccta,
     true_centerline,
 )
+from coreg.phantom.label_errors import Blooming, bloomed, draw_blooming
 from coreg.phantom.lumen import Lumen
 from coreg.phantom.randomness import component_rng
 from coreg.phantom.reader import read_outlines
@@ -55,6 +56,8 @@ class PhantomPatient:
         True lumen, the one without disease, and the heart.
     shown : Shown
         What the CCTA shows: radius scale, missing branches.
+    blooming : Blooming
+        Where its label errs beside calcium and in a stent.
     catheter : Catheter
         Where the catheter lay.
     motion : Motion
@@ -78,6 +81,7 @@ class PhantomPatient:
     side_branches: tuple[SideBranch, ...]
     artery: Artery
     shown: Shown
+    blooming: Blooming
     catheter: Catheter
     motion: Motion
     settings: PhantomSettings
@@ -106,6 +110,8 @@ class PhantomPatient:
             "speed_error": self.motion.speed_error,
             "field_of_view_mm": self.field_of_view_mm,
             "label_end_mm": self.shown.lumen.length_mm,
+            "label_calcium_mm": self.blooming.calcium_length_mm,
+            "label_stent_mm": self.blooming.stent_text,
         }
 
 
@@ -141,7 +147,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
     plan = _plan(seed, settings)
     # Side branches are laid out for a run of usual length, of which a short one sees its part.
     covered = (max(min(plan.end_mm, plan.start_mm - USUAL_TRAVEL_MM), 0.0), plan.start_mm)
-    artery = make_artery(seed, length_mm=plan.length_mm, covered_mm=covered)
+    artery = make_artery(seed, length_mm=plan.length_mm, covered_mm=covered, anatomy=settings.anatomy)
     lumen = artery.lumen
     catheter = lay_catheter(seed, lumen)
     motion = draw_motion(seed, plan.position_mm, settings)
@@ -149,6 +155,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
     shown = shown_by_ccta(
         seed, lumen, settings, end_mm=plan.label_end_mm, covered_mm=covered, aorta=plan.ending != "vessel"
     )
+    blooming = draw_blooming(seed, artery, shown, settings.local_errors)
     line, ostium_click, distal_click = drawn_centerline(seed, shown, settings)
     centerline = true_centerline(lumen)
     vessel = VesselTree((line if settings.centerline_known else centerline,)).vessel(
@@ -184,7 +191,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
     name = f"phantom-{seed}"
     case = Case(
         name,
-        label_volume(seed, shown, settings),
+        label_volume(seed, bloomed(shown, blooming), settings),
         pullback,
         VesselTree((line,)) if settings.centerline_known else None,
         ostium_click,
@@ -202,6 +209,7 @@ def make_patient(seed: int, *, settings: PhantomSettings | None = None) -> Phant
         side_branches=branches,
         artery=artery,
         shown=shown,
+        blooming=blooming,
         catheter=catheter,
         motion=motion,
         settings=settings,

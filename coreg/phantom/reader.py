@@ -18,6 +18,7 @@ from coreg.phantom.settings import PhantomSettings
 FloatArray = npt.NDArray[np.float64]
 
 SMALLEST_CONTOUR_MM = 0.3
+BAD_SHARE, BAD_BY = 0.1, (0.2, 0.6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,16 +117,17 @@ def _guide_outline(rng: np.random.Generator, angle: FloatArray, count: int) -> F
 
 def _spoilt(rng: np.random.Generator, radii: FloatArray, angle: FloatArray) -> FloatArray:
     """Contours with wrong stretches: a tenth of the frames cut by a shadow or drawn at the wrong edge."""
-    spoilt = radii.copy()
-    left = round(0.1 * len(radii))
-    while left > 0:
-        run = min(left, int(rng.integers(4, 13)))
+    spoilt, done = radii.copy(), np.zeros(len(radii), dtype=bool)
+    wanted = round(BAD_SHARE * len(radii))
+    while done.sum() < wanted:
+        run = min(wanted - int(done.sum()), int(rng.integers(4, 13)))
         start = int(rng.integers(0, len(radii) - run))
         centre, width = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.5, 1.2)
         apart = np.abs((angle - centre + np.pi) % (2.0 * np.pi) - np.pi)
-        factor = 1.0 + rng.uniform(-0.6, 0.6) * np.exp(-((apart / width) ** 4))
-        spoilt[start : start + run] *= factor
-        left -= run
+        wrong = rng.choice([-1.0, 1.0]) * rng.uniform(*BAD_BY)
+        frames = start + np.flatnonzero(~done[start : start + run])
+        spoilt[frames] *= 1.0 + wrong * np.exp(-((apart / width) ** 4))
+        done[frames] = True
     return spoilt
 
 

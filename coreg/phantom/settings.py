@@ -5,12 +5,58 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from coreg.phantom.ccta_settings import CctaSettings, ccta_preset
 from coreg.pullback import Modality, View
 
-Level = Literal["clean", "typical", "hard"]
+Level = Literal["clean", "typical", "smooth", "hard"]
 IvusAcquisition = Literal["gated", "motorized"]
 
 MOST_FRAMES = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """Ranges from which an artery is drawn. Pairs are lowest and highest value.
+
+    Attributes
+    ----------
+    branch_counts : pair
+        Of side branches where the pullback runs.
+    branches_elsewhere : bool
+        Whether one more leaves before and one beyond that.
+    taper_range : pair, optional
+        Part of the radius that is lost from the ostium to the end; by default radii are drawn at
+        both ends, which loses some 20 to 60 %.
+    irregularity : float
+        Factor on how far sections depart from circles, the calibre from its trend, and on the
+        depth of stenoses.
+    """
+
+    branch_counts: tuple[int, int] = (4, 7)
+    branches_elsewhere: bool = True
+    taper_range: tuple[float, float] | None = None
+    irregularity: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalErrors:
+    """What calcium and stents do to the CCTA's lumen label beside them.
+
+    Attributes
+    ----------
+    disease : CctaSettings
+        From which the patient's plaque and stent are drawn, as for an image.
+    calcium_mm, stent_mm : pairs
+        By how much blooming takes the label's wall inwards beside calcium, more beside thick
+        deposits, and within a stent.
+    unreadable_odds : float
+        Odds that nothing can be seen within a stent, where the label is a round tube then.
+    """
+
+    disease: CctaSettings
+    calcium_mm: tuple[float, float] = (0.2, 0.5)
+    stent_mm: tuple[float, float] = (0.2, 0.4)
+    unreadable_odds: float = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +70,8 @@ class PhantomSettings:
     ivus_acquisition : str
         ``gated``: a frame a beat, no swing, breathing. ``motorized``: through the heartbeat, at one of
         ``ivus_speeds_mm_s`` and ``ivus_frame_rate_hz``, at most `MOST_FRAMES`.
+    anatomy : Anatomy
+        What arteries there are.
     view : str
         From which side the images show the vessel.
     centerline_known : bool
@@ -52,6 +100,8 @@ class PhantomSettings:
         CCTA radius over true radius.
     surface_error_mm, surface_correlation_mm : float
         Standard deviation and correlation length of the CCTA label's surface error.
+    local_errors : LocalErrors, optional
+        Of the label beside calcium and stents; by default there are none.
     centerline_error_mm : pair
         Standard deviation of the centerline's error, per transverse axis.
     missing_branch_share : float
@@ -62,12 +112,13 @@ class PhantomSettings:
     ending_odds : pair
         Odds that the pullback ends in the guide catheter, and in the aorta.
     truncated_odds, bad_stretch_odds, small_view_odds : float
-        Odds of a CCTA label that ends before the pullback's distal end, of a tenth of the frames
-        with wrong contours, and of a field of view that the lumen leaves.
+        Odds of a CCTA label that ends before the pullback's distal end, of wrong contours in a
+        tenth of the frames, and of a field of view that the lumen leaves.
     """
 
     modality: Modality = "OCT"
     ivus_acquisition: IvusAcquisition = "gated"
+    anatomy: Anatomy = Anatomy()
     view: View = "looking-distal"
     centerline_known: bool = True
     run_range_mm: tuple[float, float] = (52.0, 73.8)
@@ -89,6 +140,7 @@ class PhantomSettings:
     radius_scale_range: tuple[float, float] = (0.9, 1.1)
     surface_error_mm: float = 0.12
     surface_correlation_mm: float = 3.0
+    local_errors: LocalErrors | None = None
     centerline_error_mm: tuple[float, float] = (0.15, 0.20)
     missing_branch_share: float = 0.2
     reader_noise_mm: tuple[float, float] = (0.03, 0.05)
@@ -107,7 +159,10 @@ def preset(level: Level, *, modality: Modality = "OCT") -> PhantomSettings:
     ----------
     level : str
         ``clean``: no errors and no swing, only anatomy, speed and rotation. ``typical``: as real
-        cases are. ``hard``: also what goes wrong in some of them.
+        cases are. ``smooth``: the same of arteries with little to hold on to: one or two side
+        branches, hardly a taper, nearly round sections. ``hard``: also what goes wrong in some real
+        cases: twice the motion, a third of the side branches missing, a tenth of the frames with
+        wrong contours, and a label that errs beside calcium and stents.
     modality : str
         OCT or IVUS.
 
@@ -137,19 +192,28 @@ def preset(level: Level, *, modality: Modality = "OCT") -> PhantomSettings:
             reader_noise_mm=(0.0, 0.0),
             missing_contour_share=(0.0, 0.0),
         )
+    if level == "smooth":
+        anatomy = Anatomy(
+            branch_counts=(1, 2), branches_elsewhere=False, taper_range=(0.02, 0.06), irregularity=0.4
+        )
+        return replace(typical, anatomy=anatomy)
     if level == "hard":
         return replace(
             typical,
+            speed_variation=0.1,
             swing_median_mm=2.6,
-            swing_range_mm=(1.0, 5.5),
-            breathing_range_mm=(0.5, 2.0),
+            swing_range_mm=(1.0, 6.0),
+            breathing_range_mm=(0.4, 2.4),
+            wobble_range_mm=(0.2, 0.8),
+            slow_rotation_deg=24.0,
             cardiac_twist_range_deg=(4.0, 16.0),
             radius_scale_range=(0.85, 1.1),
             missing_branch_share=1.0 / 3.0,
+            local_errors=LocalErrors(disease=ccta_preset("hard")),
             ending_odds=(0.3, 0.15),
             truncated_odds=0.3,
-            bad_stretch_odds=0.5,
+            bad_stretch_odds=1.0,
             small_view_odds=0.3,
         )
-    msg = f"level must be clean, typical or hard, got {level!r}"
+    msg = f"level must be clean, typical, smooth or hard, got {level!r}"
     raise ValueError(msg)
