@@ -124,7 +124,7 @@ def _beside(calcium_mm: FloatArray, radius_mm: FloatArray, step_mm: float, error
 
 def _within(stent: Stent, rows: int, step_mm: float) -> FloatArray:
     """Share (S,) of the stent at the table's arc lengths, 1 inside it, with soft ends."""
-    s: FloatArray = step_mm * np.arange(rows)
+    s = np.arange(rows, dtype=np.float64) * step_mm
     covered = stent.covers(s).astype(np.float64)
     return gaussian_filter1d(covered, EDGE_MM / step_mm, mode="nearest")
 
