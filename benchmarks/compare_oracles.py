@@ -1,0 +1,85 @@
+"""What would be reached from the truth: it tells errors of the search from those of the refinement."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from oracles import true_functions
+
+from coreg.case import Case
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.registration import torch_device
+from coreg.registration.global_start import Start, find_starts
+from coreg.registration.motion_prior import spline_basis
+from coreg.registration.outcome import nonrigid_outcome
+from coreg.registration.path_model import PathModel
+from coreg.registration.scene import Scene, prepare_scene
+from coreg.registration.search import (
+    COARSE,
+    FINE,
+    MIDDLE,
+    Candidates,
+    Level,
+    from_starts,
+    on_level,
+    with_flips,
+)
+from coreg.result import Registration
+from coreg.settings import RegistrationSettings
+
+LEVELS = (COARSE, MIDDLE, FINE)
+
+
+def from_true_poses(case: Case, truth: VirtualCatheterPath) -> Registration:
+    """Refine the exact arc length and rotation on the finest level: the search cannot do better."""
+    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
+    exact = true_functions(scene, truth)
+    # Offsets and radii are left to the refinement, as they are after a global start.
+    exact[2:] = 0.0
+    start = _fitted(scene, exact, truth.position_mm.max() - truth.position_mm, FINE)
+    fine = on_level(start, scene.tensors, scene.seen, scene.settings, FINE)
+    return refined_outcome(scene, starts_of(scene, count=1)[0], fine, fine)
+
+
+def _fitted(scene: Scene, functions: np.ndarray, depth_mm: np.ndarray, level: Level) -> Candidates:
+    """Splines of least squares through functions (F, N) of depths (N,), with no radius scale."""
+    model = PathModel.build(
+        scene.tensors,
+        scene.seen,
+        scene.settings,
+        knot_spacing_mm=level.knot_spacing_mm,
+        frames=level.frames,
+        points=level.points,
+    )
+    table = np.linalg.lstsq(spline_basis(depth_mm, model.knots_mm), functions.T)[0].T
+    flat = np.append(table.ravel(), 0.0)
+    coefficients = torch.as_tensor(flat, dtype=torch.float64, device=scene.device)[None]
+    return Candidates(model, coefficients, np.array([np.nan]))
+
+
+def starts_of(scene: Scene, *, count: int, twists_rad: tuple[float, ...] | None = None) -> list[Start]:
+    """Find a scene's starts; by default all twists are tried."""
+    options = {} if twists_rad is None else {"twists_rad": twists_rad}
+    return find_starts(
+        scene.vessel,
+        scene.seen,
+        count=count,
+        scale_sd=scene.settings.radius_scale_sd,
+        minimum_overlap=scene.settings.minimum_overlap,
+        **options,
+    )
+
+
+def refined(scene: Scene, starts: list[Start], levels: tuple[Level, Level, Level] = LEVELS) -> Registration:
+    """Refine starts coarse to fine, as `register` does, without its look at the mirror image."""
+    settings = scene.settings
+    coarse = from_starts(scene.tensors, scene.seen, settings, with_flips(starts), levels[0])
+    middle = on_level(coarse, scene.tensors, scene.seen, settings, levels[1])
+    fine = on_level(middle, scene.tensors, scene.seen, settings, levels[2])
+    return refined_outcome(scene, starts[0], middle, fine)
+
+
+def refined_outcome(scene: Scene, rigid: Start, middle: Candidates, fine: Candidates) -> Registration:
+    """Judge candidates; the mirror image was not looked at, so it fits infinitely badly."""
+    mirrored = Candidates(middle.model, middle.coefficients[:1], np.array([np.inf]))
+    return nonrigid_outcome(scene, rigid, {"middle": middle, "mirrored": mirrored, "fine": fine})

@@ -1,0 +1,193 @@
+"""What one method made of one case, and the tables on disk that keep it.
+
+``cases.csv`` has a row per case and method, ``landmarks.csv`` one per landmark, ``frames.csv.gz`` one per
+frame; all errors are signed, found minus true.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+Columns = Mapping[str, FloatArray]
+Key = tuple[str, ...]
+Row = tuple[Any, ...]
+
+KEY = ("case", "patient", "level", "modality", "method")
+FACTS = ("verdict", "error", "seconds", "memory_gb")
+MEANS = ("landmark_mm", "landmark_deg", "landmark_3d_mm", "frames_mm", "frames_deg")
+LANDMARK_COLUMNS = (
+    *("frame_expected", "frame_found", "error_frames", "error_mm", "error_deg"),
+    *("error_tangential_mm", "error_3d_mm"),
+)
+FRAME_COLUMNS = (
+    *("frame", "error_frames", "error_mm", "error_deg", "error_3d_mm", "reliable"),
+    *("arc_length_sd_mm", "rotation_sd_deg"),
+)
+CASES, LANDMARKS, FRAMES = "cases.csv", "landmarks.csv", "frames.csv.gz"
+
+
+def no_rows(names: Sequence[str]) -> Columns:
+    """Columns of an empty table."""
+    return {name: np.zeros(0) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class CaseResult:
+    """One case by one method.
+
+    Attributes
+    ----------
+    case, patient, level, modality, method : str
+        What was run.
+    verdict : str
+        good, review, failed; or error, where there is no registration.
+    error : str
+        Why there is none.
+    seconds, memory_gb : float
+        Of the method alone, and the highest memory of its process.
+    landmark_id : tuple of str
+        Names of the landmarks that both modalities show.
+    landmarks : mapping of str to (M,) array
+        `LANDMARK_COLUMNS`; NaN where no frame met the landmark.
+    frames : mapping of str to (N,) array
+        `FRAME_COLUMNS` of the frames with a pose; standard deviations are NaN where there is none.
+    """
+
+    case: str
+    patient: str
+    level: str
+    modality: str
+    method: str
+    verdict: str
+    error: str = ""
+    seconds: float = float("nan")
+    memory_gb: float = float("nan")
+    landmark_id: tuple[str, ...] = ()
+    landmarks: Columns = field(default_factory=lambda: no_rows(LANDMARK_COLUMNS))
+    frames: Columns = field(default_factory=lambda: no_rows(FRAME_COLUMNS))
+
+    @property
+    def key(self) -> Key:
+        """What was run."""
+        return tuple(getattr(self, name) for name in KEY)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Mean absolute errors of the case, in the order of `MEANS`; NaN where nothing was measured."""
+        marks = (self.landmarks[name] for name in ("error_mm", "error_deg", "error_3d_mm"))
+        frames = (self.frames[name] for name in ("error_mm", "error_deg"))
+        return tuple(_mean_size(each) for each in (*marks, *frames))
+
+    def beyond(self, limit_mm: float, limit_deg: float) -> bool:
+        """Whether the case's mean landmark error is above either limit, or no landmark was met."""
+        mm, deg = self.means[:2]
+        return not (mm <= limit_mm and deg <= limit_deg)
+
+
+def _mean_size(values: FloatArray) -> float:
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def append_results(folder: Path, results: Sequence[CaseResult]) -> None:
+    """Add results to the tables of a folder, which are begun where they are missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _append(folder / CASES, (*KEY, *FACTS, "landmarks", "frames", *MEANS), map(_case_row, results))
+    _append(folder / LANDMARKS, (*KEY, "id", *LANDMARK_COLUMNS), _landmark_rows(results))
+    _append(folder / FRAMES, (*KEY, *FRAME_COLUMNS), _frame_rows(results))
+
+
+def _case_row(each: CaseResult) -> Row:
+    facts = (each.verdict, each.error, each.seconds, each.memory_gb)
+    return (*each.key, *facts, len(each.landmark_id), len(each.frames["frame"]), *each.means)
+
+
+def _landmark_rows(results: Iterable[CaseResult]) -> Iterator[Row]:
+    for each in results:
+        numbers = zip(*(each.landmarks[name] for name in LANDMARK_COLUMNS), strict=True)
+        for name, row in zip(each.landmark_id, numbers, strict=True):
+            yield (*each.key, name, *row)
+
+
+def _frame_rows(results: Iterable[CaseResult]) -> Iterator[Row]:
+    for each in results:
+        for row in zip(*(each.frames[name] for name in FRAME_COLUMNS), strict=True):
+            yield (*each.key, *row)
+
+
+def _append(path: Path, names: Sequence[str], rows: Iterable[Row]) -> None:
+    new = not path.exists()
+    with _opened(path, "at") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(names)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def read_results(folder: Path) -> list[CaseResult]:
+    """Read what `append_results` wrote, in its order; none where there are no tables."""
+    if not (folder / CASES).exists():
+        return []
+    marks, frames = _grouped(folder / LANDMARKS), _grouped(folder / FRAMES)
+    results = []
+    for row in _rows(folder / CASES):
+        key = _key(row)
+        results.append(
+            CaseResult(
+                *key,
+                verdict=row["verdict"],
+                error=row["error"],
+                seconds=_number(row["seconds"]),
+                memory_gb=_number(row["memory_gb"]),
+                landmark_id=tuple(each["id"] for each in marks[key]),
+                landmarks=_columns(marks[key], LANDMARK_COLUMNS),
+                frames=_columns(frames[key], FRAME_COLUMNS),
+            )
+        )
+    return results
+
+
+def _opened(path: Path, mode: Literal["rt", "at"]) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, mode, newline="", encoding="utf-8")
+    return path.open(mode, newline="", encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with _opened(path, "rt") as file:
+        return list(csv.DictReader(file))
+
+
+def _key(row: Mapping[str, str]) -> Key:
+    return tuple(row[name] for name in KEY)
+
+
+def _grouped(path: Path) -> dict[Key, list[dict[str, str]]]:
+    groups: dict[Key, list[dict[str, str]]] = defaultdict(list)
+    for row in _rows(path):
+        groups[_key(row)].append(row)
+    return groups
+
+
+def _columns(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> Columns:
+    return {name: np.array([_number(row[name]) for row in rows], dtype=np.float64) for name in names}
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell else float("nan")
