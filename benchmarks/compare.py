@@ -6,7 +6,7 @@
     python benchmarks/compare.py --seeds none --real --out dev              # the real patient
 
 Writes a row per case and method to ``cases.csv``, one per landmark to ``landmarks.csv``, one per frame to
-``frames.csv.gz``, and the page ``compare.md``. What the tables of ``--out`` hold already is not run again:
+``frames.csv.gz``, and the page ``README.md``. What the tables of ``--out`` hold already is not run again:
 a run that was stopped goes on, and levels and methods can be added. An empty folder gives a run at one time.
 """
 
@@ -32,7 +32,7 @@ from coreg.phantom.settings import Level
 from coreg.pullback import Modality
 
 HERE = Path(__file__).parent
-PAGE, REAL, ABOUT = "compare.md", "real.md", "about-compare.md"
+PAGE, REAL, ABOUT = "README.md", "real.md", "about.md"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -98,7 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", type=Path, help="folder of cases that `coreg phantom` wrote, instead")
     parser.add_argument("--methods", default="methods,oracles", help="names, or methods, oracles, ablation")
     parser.add_argument("--real", action="store_true", help="run the real patient too")
-    parser.add_argument("--out", type=Path, default=HERE / "compare")
+    parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
     options.level = _some(parser, "--level", options.level, levels)
     options.modality = _some(parser, "--modality", options.modality, modalities)

@@ -12,6 +12,7 @@ from compare_oracles import LEVELS, refined, starts_of
 
 from coreg.case import Case
 from coreg.registration import register, torch_device
+from coreg.registration.global_start import TWISTS_RAD
 from coreg.registration.outcome import rigid_outcome
 from coreg.registration.scene import prepare_scene
 from coreg.result import Registration
@@ -54,13 +55,21 @@ def _without_saturation(case: Case) -> Registration:
     return refined(scene, starts_of(scene, count=scene.settings.hypotheses), (coarse, middle, fine))
 
 
-def _start_alone(case: Case) -> Registration:
-    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
-    return rigid_outcome(scene, starts_of(scene, count=1)[0])
+def _start_alone(
+    scale_sd: float = RegistrationSettings().radius_scale_sd, twists_rad: tuple[float, ...] = TWISTS_RAD
+) -> Callable[[Case], Registration]:
+    def run(case: Case) -> Registration:
+        settings = replace(RegistrationSettings(), radius_scale_sd=scale_sd)
+        scene = prepare_scene(case, settings, torch_device("auto"))
+        return rigid_outcome(scene, starts_of(scene, count=1, twists_rad=twists_rad)[0])
+
+    return run
 
 
 ABLATIONS = (
-    Ablation("start", "global start alone (one shift, stretch, rotation and twist)", _start_alone),
+    Ablation("start", "global start alone (one shift, stretch, rotation and twist)", _start_alone()),
+    Ablation("start-no-scale", "global start alone, no radius scale", _start_alone(NONE)),
+    Ablation("start-no-twist", "global start alone, no radius scale, no twist", _start_alone(NONE, (0.0,))),
     Ablation("one-start", "one hypothesis (and its half turn)", _with_settings(hypotheses=1)),
     Ablation("no-twist", "no twist in the start", _without_twist),
     Ablation("no-scale", "no radius scale", _with_settings(radius_scale_sd=NONE)),

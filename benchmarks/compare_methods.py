@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, get_args
 
 from compare_ablation import ABLATIONS, Ablation
-from compare_oracles import from_true_poses
+from compare_oracles import from_true_poses, true_rigid
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -62,6 +62,7 @@ def _methods() -> dict[str, Method]:
         name: Method(TITLES.get(name, name), "methods", partial(_registered, name))
         for name in get_args(RegisterMethod)
     }
+    found["true-rigid"] = Method("straight lines through the true poses", "oracles", true_rigid)
     found["true-poses"] = Method("our refinement from the true poses", "oracles", from_true_poses)
     for each in ABLATIONS:
         found[each.name] = Method(each.title, "ablation", partial(_ablated, each))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from oracles import true_functions
+from oracles import true_functions, true_rigid_functions
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.registration import torch_device
-from coreg.registration.global_start import Start, find_starts
+from coreg.registration.global_start import TWISTS_RAD, Start, find_starts
 from coreg.registration.motion_prior import spline_basis
-from coreg.registration.outcome import nonrigid_outcome
+from coreg.registration.outcome import nonrigid_outcome, placed_outcome
 from coreg.registration.path_model import PathModel
+from coreg.registration.placement import Placement
 from coreg.registration.scene import Scene, prepare_scene
 from coreg.registration.search import (
     COARSE,
@@ -57,16 +58,23 @@ def _fitted(scene: Scene, functions: np.ndarray, depth_mm: np.ndarray, level: Le
     return Candidates(model, coefficients, np.array([np.nan]))
 
 
-def starts_of(scene: Scene, *, count: int, twists_rad: tuple[float, ...] | None = None) -> list[Start]:
+def true_rigid(case: Case, truth: VirtualCatheterPath) -> Registration:
+    """Place a pullback by lines through its exact arc length and rotation: no rigid start can do better."""
+    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
+    placement = Placement(true_rigid_functions(scene, truth), 0.0, float("nan"))
+    rigid = starts_of(scene, count=1)[0]
+    return placed_outcome(scene, rigid, placement, method="true-rigid", reason="Placed by its truth.")
+
+
+def starts_of(scene: Scene, *, count: int, twists_rad: tuple[float, ...] = TWISTS_RAD) -> list[Start]:
     """Find a scene's starts; by default all twists are tried."""
-    options = {} if twists_rad is None else {"twists_rad": twists_rad}
     return find_starts(
         scene.vessel,
         scene.seen,
         count=count,
         scale_sd=scene.settings.radius_scale_sd,
         minimum_overlap=scene.settings.minimum_overlap,
-        **options,
+        twists_rad=twists_rad,
     )
 
 

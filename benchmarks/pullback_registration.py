@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-from accuracy import RIGHT_DEG, RIGHT_MM
+from compare_tables import WRONG
 from segmentation_registration import segmented_case
 
 from coreg.errors import CoregError
@@ -63,7 +63,7 @@ class PlacedRow:
     @property
     def right(self) -> bool:
         """Whether the mean landmark error is within 1.5 mm and 20 degrees."""
-        return self.landmark_mm <= RIGHT_MM and self.landmark_deg <= RIGHT_DEG
+        return self.landmark_mm <= WRONG[0] and self.landmark_deg <= WRONG[1]
 
 
 def placed_rows(seed: int, modality: Modality) -> list[PlacedRow]:
