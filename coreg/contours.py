@@ -6,11 +6,15 @@ image rows downwards. Winding is normalised to growing ``angle`` (from +x toward
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
 FloatArray = npt.NDArray[np.float64]
+
+EPSILON = 1e-9
 
 
 def signed_area_mm2(contour: FloatArray) -> float:
@@ -106,14 +110,36 @@ def radial_profile(contour: FloatArray, centre: FloatArray, count: int) -> Float
     Ray ``k`` points at ``2 pi k / count`` from +x towards +y. The centre must lie inside the
     polygon (M, 2); a ray that meets no edge, which happens only for a centre outside, gives 0.
     """
-    angles = 2.0 * np.pi * np.arange(count) / count
-    directions = np.column_stack([np.cos(angles), np.sin(angles)])
-    start = contour - centre
-    edge = np.roll(start, -1, axis=0) - start
-    # Solve start + t edge = r direction for every (ray, edge) pair.
-    det = directions[:, None, 0] * edge[None, :, 1] - directions[:, None, 1] * edge[None, :, 0]
+    return radial_profiles([contour], centre[None], count)[0]
+
+
+def radial_profiles(contours: Sequence[FloatArray], centres: FloatArray, count: int) -> FloatArray:
+    """Radial profiles (N, count) of N contours about their centres (N, 2), see `radial_profile`.
+
+    Each edge is met only with the rays between its ends.
+    """
+    sizes = np.array([len(each) for each in contours], dtype=np.int64)
+    profile = np.zeros((len(contours), count))
+    if not len(contours):
+        return profile
+    of = np.repeat(np.arange(len(contours)), sizes)
+    start = np.concatenate(contours) - centres[of]
+    following = np.arange(1, len(start) + 1)
+    following[np.cumsum(sizes) - 1] = np.cumsum(sizes) - sizes
+    edge = start[following] - start
+    angle = np.arctan2(start[:, 1], start[:, 0])
+    sweep = angle[following] - angle
+    sweep -= 2.0 * np.pi * np.rint(sweep / (2.0 * np.pi))
+    step = 2.0 * np.pi / count
+    low = np.minimum(angle, angle + sweep) / step
+    first = np.ceil(low - EPSILON).astype(np.int64)
+    rays = np.floor(low + np.abs(sweep) / step + EPSILON).astype(np.int64) - first + 1
+    which = np.repeat(np.arange(len(start)), rays)
+    ray = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(rays) - rays, rays)
+    x, y = np.cos(step * ray), np.sin(step * ray)
+    # Solve start + t edge = r direction.
+    det = x * edge[which, 1] - y * edge[which, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        r = (start[None, :, 0] * edge[None, :, 1] - start[None, :, 1] * edge[None, :, 0]) / det
-        t = (start[None, :, 0] * directions[:, None, 1] - start[None, :, 1] * directions[:, None, 0]) / det
-    hit = (t >= -1e-12) & (t <= 1.0 + 1e-12) & (r > 0.0) & np.isfinite(r)
-    return np.where(hit, r, 0.0).max(axis=1)
+        r = (start[which, 0] * edge[which, 1] - start[which, 1] * edge[which, 0]) / det
+    np.maximum.at(profile, (of[which], ray % count), np.where(np.isfinite(r), r, 0.0))
+    return profile

@@ -191,12 +191,16 @@ def voxels_near(grid: Volume, around_mm: FloatArray, reach_mm: float) -> npt.NDA
         -1, 3
     )
     ball = offsets[np.linalg.norm(offsets * grid.spacing_mm, axis=1) <= reach_mm]
-    inside = np.zeros(grid.values.shape, dtype=bool)
-    for centre in np.unique(np.rint(grid.to_index(around_mm)).astype(int), axis=0):
-        index = centre + ball
-        index = index[((index >= 0) & (index < inside.shape)).all(axis=1)]
-        inside[tuple(index.T)] = True
-    return np.argwhere(inside)
+    # Room for the ball around every voxel that it can reach the grid from, so that flat indices add up.
+    shape = np.array(grid.values.shape)
+    inside = np.zeros(shape + 4 * size, dtype=bool)
+    centres = np.unique(np.rint(grid.to_index(around_mm)).astype(int), axis=0) + 2 * size
+    centres = centres[((centres >= size) & (centres < shape + 3 * size)).all(axis=1)]
+    step = np.array([inside.shape[1] * inside.shape[2], inside.shape[2], 1])
+    flat, ball_flat = inside.reshape(-1), ball @ step
+    for centre in centres @ step:
+        flat[centre + ball_flat] = True
+    return np.argwhere(inside[tuple(slice(2 * n, 2 * n + m) for n, m in zip(size, shape, strict=True))])
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from coreg.contours import (
     centroid_mm,
     normalised_contour,
     radial_profile,
+    radial_profiles,
     resampled_contour,
     signed_area_mm2,
     spline_outline,
@@ -57,6 +58,16 @@ def test_radial_profile_takes_the_farthest_crossing():
 def test_radial_profile_hits_corners():
     square = np.array([[1.0, 1], [-1, 1], [-1, -1], [1, -1]])
     np.testing.assert_allclose(radial_profile(square, np.zeros(2), 8), np.tile([1.0, np.sqrt(2)], 4))
+
+
+def test_radial_profiles_of_many_contours_are_those_of_each():
+    star = ellipse() * (1.0 + 0.4 * np.cos(7.0 * np.linspace(0.0, 2.0 * np.pi, len(ellipse()))))[:, None]
+    contours = [ellipse(), ellipse()[::7], star, ellipse()[::-1]]
+    centres = np.array([CENTRE_MM, CENTRE_MM + 0.2, np.zeros(2), CENTRE_MM])
+    together = radial_profiles(contours, centres, 90)
+    for profile, contour, centre in zip(together, contours, centres, strict=True):
+        np.testing.assert_array_equal(profile, radial_profile(contour, centre, 90))
+    assert radial_profiles([], np.empty((0, 2)), 90).shape == (0, 90)
 
 
 def test_radial_profile_from_outside_has_rays_without_a_crossing():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-from coreg.contours import centroid_mm, radial_profile, resampled_contour
+from coreg.contours import centroid_mm, radial_profiles, resampled_contour
 from coreg.pullback import Pullback
 from coreg.registration.vessel import ANGLES, capped_profile
 
@@ -61,6 +62,17 @@ class Observations:
         """Median radius of each frame, shape (M,), in mm."""
         return np.median(self.profile_mm, axis=1)
 
+    def mirrored(self) -> Observations:
+        """What would have been seen from the other side: y negated."""
+        flip = np.array([1.0, -1.0])
+        angle = -np.arange(ANGLES) % ANGLES
+        return replace(
+            self,
+            points_mm=self.points_mm * flip,
+            centre_mm=self.centre_mm * flip,
+            profile_mm=self.profile_mm[:, angle],
+        )
+
 
 def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Observations:
     """Gather the contours of the frames that may drive a registration.
@@ -80,10 +92,8 @@ def observe(pullback: Pullback, *, points: int, correlation_mm2: float) -> Obser
     contours = [pullback.lumen[int(pullback.frame[i])] for i in row]
     if pullback.view == "looking-proximal":
         contours = [(c * np.array([1.0, -1.0]))[::-1] for c in contours]
-    centres = np.array([_middle(c) for c in contours]).reshape(-1, 2)
-    profile = np.array(
-        [radial_profile(c, m, ANGLES) for c, m in zip(contours, centres, strict=True)]
-    ).reshape(-1, ANGLES)
+    centres = _middles(contours)
+    profile = radial_profiles(contours, centres, ANGLES)
     depth = pullback.position_mm.max() - pullback.position_mm[row]
     sampled = np.array([resampled_contour(c, points) for c in contours]).reshape(-1, points, 2)
     around = 2.0 * np.pi * np.median(profile, axis=1) if len(row) else np.empty(0)
@@ -113,17 +123,18 @@ def field_of_view_mm(pullback: Pullback) -> float:
     return float(farthest.max()) if at_edge.sum() >= max(5, 0.05 * len(farthest)) else np.inf
 
 
-def _middle(contour: FloatArray) -> FloatArray:
-    """Centroid of a contour whose side branches are cut off, shape (2,)."""
-    centre = centroid_mm(contour)
+def _middles(contours: Sequence[FloatArray]) -> FloatArray:
+    """Centroids (M, 2) of contours whose side branches are cut off."""
+    centres = np.array([centroid_mm(c) for c in contours]).reshape(-1, 2)
     angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
     rays = np.column_stack([np.cos(angles), np.sin(angles)])
+    inside = np.ones(len(centres), dtype=bool)
     for _ in range(4):
-        profile = radial_profile(contour, centre, ANGLES)
-        if not (profile > 0.0).all():
-            break
-        centre = centre + centroid_mm(capped_profile(profile)[:, None] * rays)
-    return centre
+        profile = radial_profiles(contours, centres, ANGLES)
+        inside &= (profile > 0.0).all(axis=1)
+        outline = capped_profile(profile[inside])[..., None] * rays
+        centres[inside] += np.array([centroid_mm(each) for each in outline]).reshape(-1, 2)
+    return centres
 
 
 def _smooth(depth: FloatArray, values: FloatArray, *, sigma_mm: float = 0.5) -> FloatArray:

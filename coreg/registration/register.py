@@ -11,11 +11,10 @@ import torch
 
 from coreg.case import Case
 from coreg.errors import RegistrationError
-from coreg.pullback import Pullback
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
-from coreg.registration.observations import observe
+from coreg.registration.observations import Observations
 from coreg.registration.outcome import doubtful, nonrigid_outcome, rigid_outcome
-from coreg.registration.scene import POINTS, Scene, prepare_scene
+from coreg.registration.scene import Scene, observed, prepare_scene
 from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, from_starts, on_level, with_flips
 from coreg.result import Registration
 from coreg.settings import RegistrationSettings
@@ -93,15 +92,16 @@ def _registered(
     coarse = from_starts(scene.tensors, scene.seen, settings, with_flips(starts), COARSE)
     middle = on_level(coarse, scene.tensors, scene.seen, settings, MIDDLE)
     tell("mirror image", 0.6)
-    mirrored = _otherwise(scene, case.pullback.mirrored())
+    mirrored = _otherwise(scene, scene.seen.mirrored())
     tell("fine path", 0.75)
     fine = on_level(middle, scene.tensors, scene.seen, settings, FINE)
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}
     if doubtful(middle, mirrored):
         tell("reverse order", 0.97)
-        stages["backward"] = _otherwise(scene, case.pullback.reversed())
-        stages["swapped"] = _otherwise(scene, case.pullback.reversed().mirrored())
+        backward = observed(case.pullback.reversed(), settings)
+        stages["backward"] = _otherwise(scene, backward)
+        stages["swapped"] = _otherwise(scene, backward.mirrored())
     return nonrigid_outcome(scene, rigid, stages)
 
 
@@ -145,10 +145,9 @@ def _stretches(scene: Scene) -> tuple[float, ...]:
     return MANUAL_STRETCHES if scene.case.pullback.acquisition == "manual" else STRETCHES
 
 
-def _otherwise(scene: Scene, pullback: Pullback) -> Candidates:
+def _otherwise(scene: Scene, seen: Observations) -> Candidates:
     """Refine what the pullback would be under another convention, as far as hypotheses are compared."""
     settings = scene.settings
-    seen = observe(pullback, points=POINTS, correlation_mm2=settings.surface.correlation_mm2)
     starts = find_starts(
         scene.vessel,
         seen,

@@ -11,6 +11,7 @@ import torch
 from coreg.case import Case
 from coreg.centerline import Centerline
 from coreg.errors import InputError, RegistrationError
+from coreg.pullback import Pullback
 from coreg.registration.observations import Observations, observe
 from coreg.registration.path_model import VesselTensors, slope_operator
 from coreg.registration.vessel import Vessel, prepare_vessel
@@ -80,10 +81,15 @@ def prepare_scene(case: Case, settings: RegistrationSettings, device: torch.devi
             "of it; are both of one patient and in LPS?"
         )
         raise InputError(msg)
-    seen = observe(case.pullback, points=POINTS, correlation_mm2=settings.surface.correlation_mm2)
+    seen = observed(case.pullback, settings)
     _check_enough(seen)
     settings = replace(settings, motion=settings.motion or motion_of(case.pullback.acquisition))
     return Scene(case, settings, device, centerline, vessel, VesselTensors.on(vessel, device), seen)
+
+
+def observed(pullback: Pullback, settings: RegistrationSettings) -> Observations:
+    """Gather the contours of a pullback as finely as registration looks at them."""
+    return observe(pullback, points=POINTS, correlation_mm2=settings.surface.correlation_mm2)
 
 
 def vessel_centerline(case: Case) -> Centerline:

@@ -60,6 +60,15 @@ def test_looking_proximal_is_the_same_as_negated_y(tube):
     np.testing.assert_allclose(proximal.centre_mm * [1.0, -1.0], plain.centre_mm, atol=1e-6)
 
 
+def test_mirrored_observations_are_those_of_the_mirrored_pullback(tube):
+    images = tube.pullback(Z_MM, turn_rad=0.6, catheter=(0.3, 0.2))
+    mirrored, other = look(images).mirrored(), look(images.mirrored())
+    assert same_outline(mirrored.points_mm, other.points_mm) < 1e-9
+    np.testing.assert_allclose(mirrored.centre_mm, other.centre_mm, atol=1e-9)
+    np.testing.assert_allclose(mirrored.profile_mm, other.profile_mm, atol=1e-9)
+    assert np.abs(mirrored.profile_mm - look(images).profile_mm).max() > 0.1
+
+
 def test_excluded_frames_and_frames_without_contour_are_left_out(tube):
     images = tube.pullback(Z_MM)
     lumen = {frame: contour for frame, contour in images.lumen.items() if frame not in (4, 5)}
