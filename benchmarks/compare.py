@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import torch
-from compare_cases import Subject, phantoms, written
+from compare_cases import Subject, case_folders, phantoms, written
 from compare_methods import METHODS, chosen
 from compare_page import page
 from compare_real import HEADING, real_table
@@ -103,11 +103,17 @@ def _options() -> argparse.Namespace:
     options.level = _some(parser, "--level", options.level, levels)
     options.modality = _some(parser, "--modality", options.modality, modalities)
     options.seeds = _seeds(parser, options.seeds)
-    try:
-        options.methods = chosen(options.methods)
-    except ValueError as error:
-        parser.error(f"--methods: {error}")
+    options.methods = _checked(parser, "--methods", chosen, options.methods)
+    if options.cases:
+        options.cases = _checked(parser, "--cases", case_folders, options.cases)
     return options
+
+
+def _checked(parser: argparse.ArgumentParser, name: str, function: Callable, value: object) -> Any:
+    try:
+        return function(value)
+    except ValueError as error:
+        parser.error(f"{name}: {error}")
 
 
 def _some(parser: argparse.ArgumentParser, name: str, text: str, known: tuple[str, ...]) -> list[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -44,8 +47,8 @@ def phantoms(level: Level, modality: Modality, seeds: Sequence[int]) -> Iterator
         yield Subject(patient.case, patient.truth, level)
 
 
-def written(folder: Path) -> Iterator[Subject]:
-    """Read the cases of a folder that have a truth; their level is the folder's name.
+def case_folders(folder: Path) -> list[Path]:
+    """Find the cases of a folder that have a truth.
 
     Raises
     ------
@@ -56,5 +59,28 @@ def written(folder: Path) -> Iterator[Subject]:
     if not found:
         msg = f"{folder}: found no case with {TRUE_FRAMES}, expected some, as `coreg phantom` writes them"
         raise ValueError(msg)
-    for path in found:
-        yield Subject(load_case(path), read_frames(path / TRUE_FRAMES), folder.resolve().name)
+    return found
+
+
+def written(folders: Sequence[Path]) -> Iterator[Subject]:
+    """Read cases and their truth; their level is the name of the folder that holds them."""
+    for path in folders:
+        case = load_case(path)
+        truth = frames_of(read_frames(path / TRUE_FRAMES), case.pullback.frame)
+        yield Subject(case, truth, path.resolve().parent.name)
+
+
+def frames_of(path: VirtualCatheterPath, frame: np.ndarray) -> VirtualCatheterPath:
+    """Leave out the frames of a path that are not among (M,) others.
+
+    The truth has every frame, a case read from contours only those that have one.
+    """
+    rows = np.flatnonzero(np.isin(path.frame, frame))
+    columns = {each.name: getattr(path, each.name) for each in fields(path)}
+    return replace(path, **{name: _rows(values, rows) for name, values in columns.items()})
+
+
+def _rows(values: Any, rows: np.ndarray) -> Any:
+    if values is None:
+        return None
+    return tuple(values[i] for i in rows) if isinstance(values, tuple) else values[rows]

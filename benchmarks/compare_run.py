@@ -23,6 +23,9 @@ def run_apart(subject: Subject, method: str) -> CaseResult:
         return apart(run_here, subject, method)
     except BrokenProcessPool:
         return _without(subject, method, "the process ended: out of memory?")
+    except Exception as error:
+        # A bug in one method must not end a run of hours; it counts among the errors and is printed.
+        return _without(subject, method, f"bug: {type(error).__name__}: {error}")
 
 
 def run_here(subject: Subject, method: str) -> CaseResult:
