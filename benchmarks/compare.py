@@ -40,7 +40,7 @@ def main() -> None:
     """Run the comparison and write its page."""
     options = _options()
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    done = {each.key for each in read_results(options.out)}
+    done = {each.key for each in read_results(options.out) if not each.bug}
     for subject in _subjects(options):
         results = list(_new(subject, options.methods, done))
         append_results(options.out, results)

@@ -21,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 Columns = Mapping[str, FloatArray]
 Key = tuple[str, ...]
 Row = tuple[Any, ...]
+Text = Mapping[str, str]
 
 KEY = ("case", "patient", "level", "modality", "method")
 FACTS = ("verdict", "error", "seconds", "memory_gb")
@@ -33,6 +34,7 @@ FRAME_COLUMNS = (
     *("frame", "error_frames", "error_mm", "error_deg", "error_3d_mm", "reliable"),
     *("arc_length_sd_mm", "rotation_sd_deg"),
 )
+BUG = "bug: "
 CASES, LANDMARKS, FRAMES = "cases.csv", "landmarks.csv", "frames.csv.gz"
 
 
@@ -80,6 +82,11 @@ class CaseResult:
     def key(self) -> Key:
         """What was run."""
         return tuple(getattr(self, name) for name in KEY)
+
+    @property
+    def bug(self) -> bool:
+        """Whether the program, not the case, is why there is no registration."""
+        return self.error.startswith(BUG)
 
     @property
     def means(self) -> tuple[float, ...]:
@@ -135,26 +142,28 @@ def _append(path: Path, names: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def read_results(folder: Path) -> list[CaseResult]:
-    """Read what `append_results` wrote, in its order; none where there are no tables."""
+    """Read what `append_results` wrote, in its order; none where there are no tables.
+
+    A method that ended in a bug may have been run again: the last row counts.
+    """
     if not (folder / CASES).exists():
         return []
     marks, frames = _grouped(folder / LANDMARKS), _grouped(folder / FRAMES)
-    results = []
-    for row in _rows(folder / CASES):
-        key = _key(row)
-        results.append(
-            CaseResult(
-                *key,
-                verdict=row["verdict"],
-                error=row["error"],
-                seconds=_number(row["seconds"]),
-                memory_gb=_number(row["memory_gb"]),
-                landmark_id=tuple(each["id"] for each in marks[key]),
-                landmarks=_columns(marks[key], LANDMARK_COLUMNS),
-                frames=_columns(frames[key], FRAME_COLUMNS),
-            )
-        )
-    return results
+    last = {_key(row): row for row in _rows(folder / CASES)}
+    return [_result(key, row, marks[key], frames[key]) for key, row in last.items()]
+
+
+def _result(key: Key, row: Text, marks: Sequence[Text], frames: Sequence[Text]) -> CaseResult:
+    return CaseResult(
+        *key,
+        verdict=row["verdict"],
+        error=row["error"],
+        seconds=_number(row["seconds"]),
+        memory_gb=_number(row["memory_gb"]),
+        landmark_id=tuple(each["id"] for each in marks),
+        landmarks=_columns(marks, LANDMARK_COLUMNS),
+        frames=_columns(frames, FRAME_COLUMNS),
+    )
 
 
 def _opened(path: Path, mode: Literal["rt", "at"]) -> TextIO:
@@ -174,7 +183,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _key(row: Mapping[str, str]) -> Key:
+def _key(row: Text) -> Key:
     return tuple(row[name] for name in KEY)
 
 
@@ -185,7 +194,7 @@ def _grouped(path: Path) -> dict[Key, list[dict[str, str]]]:
     return groups
 
 
-def _columns(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> Columns:
+def _columns(rows: Sequence[Text], names: Sequence[str]) -> Columns:
     return {name: np.array([_number(row[name]) for row in rows], dtype=np.float64) for name in names}
 
 

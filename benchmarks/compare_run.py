@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 from compare_cases import Subject
 from compare_methods import METHODS
-from compare_results import FRAME_COLUMNS, LANDMARK_COLUMNS, CaseResult, Columns
+from compare_results import BUG, FRAME_COLUMNS, LANDMARK_COLUMNS, CaseResult, Columns
 from measuring import apart, measured
 
 from coreg.catheter_path import VirtualCatheterPath
@@ -25,7 +25,7 @@ def run_apart(subject: Subject, method: str) -> CaseResult:
         return _without(subject, method, "the process ended: out of memory?")
     except Exception as error:
         # A bug in one method must not end a run of hours; it counts among the errors and is printed.
-        return _without(subject, method, f"bug: {type(error).__name__}: {error}")
+        return _without(subject, method, f"{BUG}{type(error).__name__}: {error}")
 
 
 def run_here(subject: Subject, method: str) -> CaseResult:

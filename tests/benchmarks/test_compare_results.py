@@ -23,6 +23,18 @@ def test_results_come_back_from_their_tables(made_up, tmp_path):
             np.testing.assert_allclose((mine.landmarks | mine.frames)[name], values, err_msg=name)
 
 
+def test_a_run_after_a_bug_takes_its_place(made_up, tmp_path):
+    append_results(
+        tmp_path, [made_up("p1", verdict="error", error="bug: KeyError: 'x'"), made_up("p2", mm=[0.1])]
+    )
+    append_results(tmp_path, [made_up("p1", mm=[0.3])])
+    found = read_results(tmp_path)
+    assert [(each.case, each.bug, each.means[0]) for each in found] == [
+        ("p1", False, 0.3),
+        ("p2", False, 0.1),
+    ]
+
+
 def test_a_folder_without_tables_has_no_results(tmp_path):
     assert read_results(tmp_path) == []
 
