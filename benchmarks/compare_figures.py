@@ -186,7 +186,7 @@ def confidence_figure(groups: Groups, heading: str) -> Figure | None:
         each.set(
             xlabel="standard deviations", ylabel="share of frames within", ylim=(0.0, 1.0), xlim=(0.0, 3.0)
         )
-        each.set_title(what.capitalize())
+        each.set_title(what.split(",")[0].capitalize())
     _headed(figure, heading)
     _legend_below(figure, axes[0])
     return figure

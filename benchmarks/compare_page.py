@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from compare_methods import METHODS, OURS
 from compare_paired import compared, paired_table
 from compare_results import CaseResult
-from compare_tables import coverage_table, error_table, failure_table
+from compare_tables import coverage_table, error_table, failure_table, trust_table
 
 Groups = dict[str, list[CaseResult]]
 
@@ -69,6 +69,7 @@ def _tables(groups: Groups) -> list[str]:
         (f"All frames: {spread}.", error_table(groups, "frames")),
         ("Failures, time and memory.", failure_table(groups)),
         (f"Mean absolute error minus that of *{ours}*, by patient.", paired_table(compared(groups, ours))),
+        ("Frames that the method calls reliable, and its others: mean absolute error.", trust_table(groups)),
         ("Share of the frames within the stated uncertainty.", coverage_table(groups)),
     )
     return [f"{caption}\n\n{table}" for caption, table in tables if table]

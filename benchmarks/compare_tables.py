@@ -42,7 +42,10 @@ MEASURES = (
     Measure("frames", "error_deg", "degrees", 1),
     Measure("frames", "error_3d_mm", "mm in space", 2, signed=False),
 )
-SPREADS = (("error_mm", "arc_length_sd_mm", "place"), ("error_deg", "rotation_sd_deg", "rotation"))
+SPREADS = (
+    ("error_mm", "arc_length_sd_mm", "place, mm"),
+    ("error_deg", "rotation_sd_deg", "rotation, degrees"),
+)
 
 
 def pooled(results: Sequence[CaseResult], source: Source, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -124,16 +127,41 @@ def _typical(values: Sequence[float], digits: int) -> str:
     return f"{np.median(values):.{digits}f} / {max(values):.{digits}f}" if values else "-"
 
 
+def trust_table(groups: dict[str, list[CaseResult]]) -> str:
+    """Errors of the frames that a method calls reliable, and of its others."""
+    names = ["method", "reliable frames", "mm: reliable / others", "degrees: reliable / others"]
+    lines = [_row(names), _rule(len(names))]
+    for title, results in groups.items():
+        reliable, _ = pooled(results, "frames", "reliable")
+        cells = [_by_trust(results, column, digits) for column, digits in (("error_mm", 2), ("error_deg", 1))]
+        share = f"{np.mean(reliable > 0.0):.0%} of {len(reliable)}" if len(reliable) else "-"
+        lines.append(_row([title, share, *cells]))
+    return "\n".join(lines)
+
+
+def _by_trust(results: Sequence[CaseResult], column: str, digits: int) -> str:
+    values, patients = pooled(results, "frames", column)
+    reliable = pooled(results, "frames", "reliable")[0] > 0.0
+    parts = (mean_interval(np.abs(values[k]), patients[k], seed=SEED) for k in (reliable, ~reliable))
+    return " / ".join("-" if np.isnan(each.estimate) else interval_text(each, digits) for each in parts)
+
+
 def coverage_table(groups: dict[str, list[CaseResult]]) -> str:
     """Share of frames whose error is within 1 and 2 stated standard deviations; empty if none states any."""
-    names = [f"{what}, within {k} SD" for _, _, what in SPREADS for k in (1, 2)]
+    names = [f"{what}: median SD / within 1 SD / within 2 SD" for *_, what in SPREADS]
     lines = [_row(["method", "frames", *names]), _rule(2 + len(names))]
     for title, results in groups.items():
-        shares = [coverage(results, error, sd, k) for error, sd, _ in SPREADS for k in (1, 2)]
-        count = int(np.isfinite(pooled(results, "frames", SPREADS[0][1])[0]).sum())
-        if count:
-            lines.append(_row([title, str(count), *(interval_text(each, 2) for each in shares)]))
+        stated = pooled(results, "frames", SPREADS[0][1])[0]
+        if np.isfinite(stated).any():
+            cells = [_coverage_cell(results, error, sd) for error, sd, _ in SPREADS]
+            lines.append(_row([title, str(int(np.isfinite(stated).sum())), *cells]))
     return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _coverage_cell(results: Sequence[CaseResult], error: str, sd: str) -> str:
+    typical = np.nanmedian(pooled(results, "frames", sd)[0])
+    shares = (interval_text(coverage(results, error, sd, k), 2) for k in (1.0, 2.0))
+    return " / ".join((f"{typical:.2f}", *shares))
 
 
 def coverage(results: Sequence[CaseResult], error: str, sd: str, times: float) -> Interval:

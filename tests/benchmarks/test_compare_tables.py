@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from compare_page import by_title, page
 from compare_paired import compared, difference, paired_table
-from compare_tables import MEASURES, coverage, coverage_table, error_table, failure_table, pooled
+from compare_tables import (
+    MEASURES,
+    coverage,
+    coverage_table,
+    error_table,
+    failure_table,
+    pooled,
+    trust_table,
+)
 
 OURS, RIGID = "coreg, non-rigid", "coreg, rigid (one shift, one rotation)"
 ALONG = MEASURES[0]
@@ -75,6 +83,25 @@ def test_coverage_is_the_share_within_so_many_standard_deviations(made_up):
 
 def test_without_stated_spreads_there_is_no_table_of_them(made_up):
     assert coverage_table({OURS: [made_up("p1", frames={"error_mm": [0.1]})]}) == ""
+
+
+def test_stated_spreads_are_shown_with_their_median_and_their_coverage(made_up):
+    frames = {"error_mm": [0.1, -0.3], "arc_length_sd_mm": [0.2, 0.4], "error_deg": [1.0, 9.0]}
+    results = [made_up(p, frames=frames | {"rotation_sd_deg": [2.0, 4.0]}) for p in ("p1", "p2")]
+    row = cells(coverage_table({OURS: results}), OURS)
+    assert row["frames"] == "4"
+    place = "place, mm: median SD / within 1 SD / within 2 SD"
+    assert row[place] == "0.30 / 1.00 [1.00, 1.00] / 1.00 [1.00, 1.00]"
+    rotation = "rotation, degrees: median SD / within 1 SD / within 2 SD"
+    assert row[rotation] == "3.00 / 0.50 [0.50, 0.50] / 0.50 [0.50, 0.50]"
+
+
+def test_reliable_frames_are_told_from_the_others(made_up):
+    frames = {"error_mm": [0.1, -0.3, 0.8], "error_deg": [1.0, 3.0, 9.0], "reliable": [1.0, 1.0, 0.0]}
+    row = cells(trust_table({OURS: [made_up("p1", frames=frames)]}), OURS)
+    assert row["reliable frames"] == "67% of 3"
+    assert row["mm: reliable / others"] == "0.20 / 0.80"
+    assert row["degrees: reliable / others"] == "2.0 / 9.0"
 
 
 def test_methods_are_compared_at_the_same_landmarks_of_the_same_cases(made_up):
