@@ -18,7 +18,7 @@ BoolArray = npt.NDArray[np.bool_]
 RAYS = 120
 REACH_MM = 5.0
 SAME_MOUTH_MM = 3.0
-SHORTEST_POINTS = 6
+SHORTEST_POINTS, ON_POINTS = 8, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Branches:
     points_mm, radius_mm : (K, 3), (K,) arrays
         Of the others' lines, outside the main vessel's inscribed balls.
     mouths_mm : (B, 3) array
-        Where they leave the main vessel's wall.
+        Where those that are smaller than it leave the main vessel's inscribed balls.
     """
 
     main: Vessel
@@ -65,9 +65,18 @@ def branches_of(main: Vessel, tree: list[Vessel]) -> Branches:
         points.append(other.line_mm[first:])
         radii.append(np.maximum(other.radius_mm[first:], 0.3))
         known = np.vstack(mouths)
-        if not len(known) or np.linalg.norm(known - other.line_mm[first], axis=1).min() > SAME_MOUTH_MM:
+        fresh = not len(known) or np.linalg.norm(known - other.line_mm[first], axis=1).min() > SAME_MOUTH_MM
+        # A parent vessel that goes on past a main one which left it has no mouth that a frame shows.
+        smaller = other.radius_mm[first + ON_POINTS] < _beyond_mm(main, other.line_mm[first])
+        if fresh and smaller:
             mouths.append(other.line_mm[first : first + 1])
     return Branches(main, np.vstack(points), np.concatenate(radii), np.vstack(mouths))
+
+
+def _beyond_mm(main: Vessel, mouth_mm: FloatArray) -> float:
+    """Radius of the main vessel a little beyond a mouth (3,)."""
+    at = int(np.linalg.norm(main.line_mm - mouth_mm, axis=1).argmin())
+    return float(main.radius_mm[min(at + ON_POINTS, len(main.radius_mm) - 1)])
 
 
 def outlines(

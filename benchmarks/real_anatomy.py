@@ -51,10 +51,14 @@ class Row:
         return self.name.rsplit("-", 1)[0]
 
     @property
+    def right_at_landmarks(self) -> bool:
+        """Whether the landmarks' mean error is within 1.5 mm and 20 degrees."""
+        return self.landmark_mm <= RIGHT_MM and self.landmark_deg <= RIGHT_DEG
+
+    @property
     def right(self) -> bool:
-        """Whether the mean error, of landmarks where there are any, is within 1.5 mm and 20 degrees."""
-        known = (self.landmark_mm, self.landmark_deg) if self.landmarks else (self.all_mm, self.all_deg)
-        return known[0] <= RIGHT_MM and known[1] <= RIGHT_DEG
+        """Whether the frames' mean error is within 1.5 mm and 20 degrees."""
+        return self.all_mm <= RIGHT_MM and self.all_deg <= RIGHT_DEG
 
 
 def measured(name: str, case: Case, truth: VirtualCatheterPath) -> Row:
@@ -89,9 +93,9 @@ def measured(name: str, case: Case, truth: VirtualCatheterPath) -> Row:
 def summary(rows: list[Row]) -> str:
     """Summarise cases in Markdown: per vessel, and all."""
     lines = [
-        "| vessel | right | landmarks: mm / degrees | all frames | reliable frames: share, mm / degrees "
-        "| verdicts |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| vessel | right: all frames | right: landmarks | landmarks: mm / degrees "
+        "| all frames | reliable frames: share, mm / degrees | verdicts |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in [*sorted({row.vessel for row in rows}), "all"]:
         mine = [row for row in rows if name in (row.vessel, "all")]
@@ -99,6 +103,7 @@ def summary(rows: list[Row]) -> str:
         counts = ", ".join(f"{verdicts.count(each)} {each}" for each in sorted(set(verdicts)))
         lines.append(
             f"| {name} | {sum(row.right for row in mine)} of {len(mine)} "
+            f"| {sum(row.right_at_landmarks for row in mine)} of {sum(row.landmarks > 0 for row in mine)} "
             f"| {_mean(mine, 'landmark_mm'):.2f} / {_mean(mine, 'landmark_deg'):.1f} "
             f"| {_mean(mine, 'all_mm'):.2f} / {_mean(mine, 'all_deg'):.1f} "
             f"| {_mean(mine, 'reliable_share'):.0%}, {_mean(mine, 'reliable_mm'):.2f} "
