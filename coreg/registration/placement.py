@@ -10,7 +10,7 @@ import numpy.typing as npt
 from coreg.registration.global_start import Start
 from coreg.registration.observations import Observations
 from coreg.registration.path_model import FUNCTIONS
-from coreg.registration.vessel import Vessel
+from coreg.registration.scene import Scene
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -37,16 +37,25 @@ class Placement:
 
 def rigid_functions(start: Start, seen: Observations, depth_mm: FloatArray) -> FloatArray:
     """Functions (5, N) of a rigid placement at depths (N,)."""
-    functions = np.zeros((FUNCTIONS, len(depth_mm)))
-    functions[0] = start.arc_length_mm + start.stretch * depth_mm
-    functions[1] = start.rotation_rad + start.twist_rad_per_mm * (depth_mm - 0.5 * seen.depth_mm.max())
-    return functions
+    arc_length = start.arc_length_mm + start.stretch * depth_mm
+    turn = start.twist_rad_per_mm * (depth_mm - 0.5 * seen.depth_mm.max())
+    return axial_functions(arc_length, start.rotation_rad + turn)
 
 
-def centred_functions(vessel: Vessel, arc_length_mm: FloatArray, rotation_rad: FloatArray) -> FloatArray:
-    """Functions (5, N) of frames whose lumen's middle lies on the middle of the vessel's section."""
+def frame_depth_mm(scene: Scene) -> FloatArray:
+    """Depth (N,) of all frames: the distance from the most proximal one."""
+    position = scene.case.pullback.position_mm
+    return position.max() - position
+
+
+def axial_functions(arc_length_mm: FloatArray, rotation_rad: FloatArray) -> FloatArray:
+    """Functions (5, N) of frames whose lumen's middle lies on the vessel's axis."""
     functions = np.zeros((FUNCTIONS, len(arc_length_mm)))
     functions[0], functions[1] = arc_length_mm, rotation_rad
-    for k in range(2):
-        functions[2 + k] = np.interp(arc_length_mm, vessel.arc_length_mm, vessel.centre_mm[:, k])
     return functions
+
+
+def stations_mm(scene: Scene) -> FloatArray:
+    """Arc length (S,) of the vessel's stations as functions count it, evenly."""
+    steps = np.arange(len(scene.vessel.points_mm))
+    return np.asarray(scene.tensors.start_mm + scene.tensors.step_mm * steps, dtype=np.float64)
