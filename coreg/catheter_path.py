@@ -227,17 +227,24 @@ class VirtualCatheterPath:
         A fraction is looked up between the two neighbours along the vessel that enclose it most
         closely.
         """
-        frame = np.asarray(frame, dtype=np.float64)
-        low = np.minimum(self.frame[:-1], self.frame[1:])
-        width = np.abs(np.diff(self.frame))
-        rows = np.full(frame.shape, np.nan)
-        for i, value in enumerate(frame.ravel()):
-            whole = np.flatnonzero(self.frame == value)
-            pairs = np.flatnonzero((low < value) & (value < low + width))
-            if len(whole):
-                rows.flat[i] = whole[0]
-            elif len(pairs):
-                pair = pairs[np.argmin(width[pairs])]
-                step = self.frame[pair + 1] - self.frame[pair]
-                rows.flat[i] = pair + (value - self.frame[pair]) / step
-        return rows
+        return fractional_rows(self.frame, frame)
+
+
+def fractional_rows(frames: IntArray, wanted: FloatArray) -> FloatArray:
+    """Fractional rows (M,) of acquisition indices (M,) in an array of frames (N,) along the vessel.
+
+    NaN where no two neighbours of the array enclose an index.
+    """
+    wanted = np.asarray(wanted, dtype=np.float64)
+    low = np.minimum(frames[:-1], frames[1:])
+    width = np.abs(np.diff(frames))
+    rows = np.full(wanted.shape, np.nan)
+    for i, value in enumerate(wanted.ravel()):
+        whole = np.flatnonzero(frames == value)
+        pairs = np.flatnonzero((low < value) & (value < low + width))
+        if len(whole):
+            rows.flat[i] = whole[0]
+        elif len(pairs):
+            pair = pairs[np.argmin(width[pairs])]
+            rows.flat[i] = pair + (value - frames[pair]) / (frames[pair + 1] - frames[pair])
+    return rows

@@ -33,6 +33,8 @@ class Landmark:
         Distance from the catheter's centre in the image.
     sd_frames, sd_rad : float or None
         How far the reader may be off.
+    locked : bool
+        Whether a registration that is guided by it has to meet it.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Landmark:
     radius_mm: float | None = None
     sd_frames: float | None = None
     sd_rad: float | None = None
+    locked: bool = False
 
     @property
     def paired(self) -> bool:

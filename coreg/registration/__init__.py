@@ -1,15 +1,19 @@
 """Placing a pullback in a CCTA: global start, then a differentiable catheter path."""
 
-from coreg.registration.register import register, torch_device
+from coreg.registration.register import register, solve, torch_device
+from coreg.registration.resolve import Solved, resolve
 from coreg.registration.scene import vessel_centerline
 from coreg.registration.segmented import doubted, doubted_contours, doubted_frames, phase_note
 
 __all__ = [
+    "Solved",
     "doubted",
     "doubted_contours",
     "doubted_frames",
     "phase_note",
     "register",
+    "resolve",
+    "solve",
     "torch_device",
     "vessel_centerline",
 ]

@@ -31,6 +31,8 @@ EDGE_MM = 0.4
 NULL_MM = 0.16
 FUNCTIONS = 5
 
+Pair = tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True, eq=False)
 class VesselTensors:
@@ -238,14 +240,47 @@ def poses(
         In world mm; column and row are orthonormal and column x row points distally.
     """
     arc_length, rotation, along_normal, along_binormal = functions[:, :4].unbind(dim=1)
-    point, normal, binormal, tangent = vessel.at(arc_length)
-    cosine, sine = torch.cos(rotation), torch.sin(rotation)
-    u = along_normal - (cosine * centre[:, 0] - sine * centre[:, 1])
-    v = along_binormal - (sine * centre[:, 0] + cosine * centre[:, 1])
-    origin = point + u[..., None] * normal + v[..., None] * binormal
+    axes, facing = vessel.at(arc_length), (torch.cos(rotation), torch.sin(rotation))
+    u, v = across((along_normal, along_binormal), facing, centre)
+    return leaning_poses(axes, facing, (u, v), (u @ slope.T, v @ slope.T))
+
+
+def across(along: Pair, facing: Pair, centre: Tensor) -> Pair:
+    """Where the catheter lies along normal and binormal, each (H, M).
+
+    Parameters
+    ----------
+    along : two (H, M) tensors
+        Offset of the lumen's centre along normal and binormal, mm.
+    facing : two (H, M) tensors
+        Cosine and sine of the rotation.
+    centre : (M, 2) tensor
+        Lumen centre in the image, mm from the catheter.
+    """
+    cosine, sine = facing
+    u = along[0] - (cosine * centre[:, 0] - sine * centre[:, 1])
+    v = along[1] - (sine * centre[:, 0] + cosine * centre[:, 1])
+    return u, v
+
+
+def leaning_poses(
+    axes: tuple[Tensor, Tensor, Tensor, Tensor], facing: Pair, off: Pair, slope: Pair
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Poses, as `poses` gives them, of a catheter off the axis that leans against it.
+
+    Parameters
+    ----------
+    axes : four (H, M, 3) tensors
+        Point, normal, binormal and tangent of the vessel.
+    facing, off, slope : two (H, M) tensors each
+        Cosine and sine of the rotation; where the catheter lies along normal and binormal, in mm; its
+        slopes there by depth.
+    """
+    (point, normal, binormal, tangent), (cosine, sine) = axes, facing
+    origin = point + off[0][..., None] * normal + off[1][..., None] * binormal
     # The offset's slope leans the catheter against the axis; a slope in depth is one in arc length
     # but for the stretch, which is near 1.
-    lean = (u @ slope.T)[..., None] * normal + (v @ slope.T)[..., None] * binormal
+    lean = slope[0][..., None] * normal + slope[1][..., None] * binormal
     direction = torch.nn.functional.normalize(tangent + lean, dim=-1)
     column = cosine[..., None] * normal + sine[..., None] * binormal
     column = _turned(column, tangent, direction)
@@ -263,13 +298,26 @@ def _turned(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return vectors + once + twice / (1.0 + (before * after).sum(-1, keepdim=True))
 
 
-def slope_operator(depth_mm: FloatArray, *, sigma_mm: float = TILT_MM) -> FloatArray:
-    """Matrix (M, M) of the slope of the straight line fitted around each depth, Gaussian-weighted."""
+def slope_operator(
+    depth_mm: FloatArray, *, at_mm: FloatArray | None = None, sigma_mm: float = TILT_MM
+) -> FloatArray:
+    """Matrix (A, M) of the slope of the straight line fitted around each place, Gaussian-weighted.
+
+    Parameters
+    ----------
+    depth_mm : (M,) array
+        Where values are known.
+    at_mm : (A,) array, optional
+        Where slopes are wanted; by default at the same depths.
+    sigma_mm : float
+        Of the weights; wider where depths are farther apart.
+    """
+    places = depth_mm if at_mm is None else at_mm
     count = len(depth_mm)
     if count < 2 or np.ptp(depth_mm) == 0.0:
-        return np.zeros((count, count))
+        return np.zeros((len(places), count))
     sigma = max(sigma_mm, 1.5 * float(np.ptp(depth_mm)) / (count - 1))
-    gap = depth_mm[None, :] - depth_mm[:, None]
+    gap = depth_mm[None, :] - places[:, None]
     weight = np.exp(-0.5 * (gap / sigma) ** 2)
     weight /= weight.sum(axis=1, keepdims=True)
     centred = gap - (weight * gap).sum(axis=1, keepdims=True)

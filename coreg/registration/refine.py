@@ -10,11 +10,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from coreg.registration.guides import GuideTerm
 from coreg.registration.path_model import FUNCTIONS, PathModel, sampled_distance
 
 
 def refine(
-    model: PathModel, coefficients: Tensor, *, width_mm: float, iterations: int, tolerance: float = 1e-3
+    model: PathModel,
+    coefficients: Tensor,
+    *,
+    width_mm: float,
+    iterations: int,
+    tolerance: float = 1e-3,
+    guides: GuideTerm | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Lower the cost of every path of a batch.
 
@@ -30,6 +37,8 @@ def refine(
         At most so many steps.
     tolerance : float
         Stop when no cost falls by more than this.
+    guides : GuideTerm, optional
+        What landmarks add to the cost.
 
     Returns
     -------
@@ -39,14 +48,14 @@ def refine(
         At the end.
     """
     damping = torch.full((len(coefficients),), 1e-3, dtype=torch.float64, device=coefficients.device)
-    cost, gradient, curvature = _linearised(model, coefficients, width_mm)
+    cost, gradient, curvature = _linearised(model, coefficients, width_mm, guides)
     for _ in range(iterations):
         diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
         damped = curvature + torch.diag_embed(damping[:, None] * diagonal)
         step = torch.linalg.solve(damped, gradient[..., None])[..., 0]
         trial = coefficients - step
         # One pass gives the trial's cost and, if it is taken, the next linearisation.
-        trial_cost, trial_gradient, trial_curvature = _linearised(model, trial, width_mm)
+        trial_cost, trial_gradient, trial_curvature = _linearised(model, trial, width_mm, guides)
         better = trial_cost < cost
         fall = torch.where(better, cost - trial_cost, torch.zeros_like(cost))
         coefficients = torch.where(better[:, None], trial, coefficients)
@@ -59,9 +68,11 @@ def refine(
     return coefficients, cost
 
 
-def posterior_covariance(model: PathModel, coefficients: Tensor, *, width_mm: float) -> Tensor:
+def posterior_covariance(
+    model: PathModel, coefficients: Tensor, *, width_mm: float, guides: GuideTerm | None = None
+) -> Tensor:
     """Inverse curvature (H, P, P) at a minimum: Laplace's approximation."""
-    return torch.linalg.inv(_linearised(model, coefficients, width_mm)[2])
+    return torch.linalg.inv(_linearised(model, coefficients, width_mm, guides)[2])
 
 
 def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: float) -> Tensor:
@@ -72,7 +83,9 @@ def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: f
     return weight / (model.patch_mm**2 * residuals.shape[-1])
 
 
-def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tuple[Tensor, Tensor, Tensor]:
+def _linearised(
+    model: PathModel, coefficients: Tensor, width_mm: float, guides: GuideTerm | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Cost (H,), its gradient (H, P) and Gauss-Newton's curvature (H, P, P)."""
     variable = coefficients.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -85,7 +98,11 @@ def _linearised(model: PathModel, coefficients: Tensor, width_mm: float) -> tupl
         weight = _weights(model, functions, residuals, width_mm)
     jacobian = _frame_jacobian(model, functions.detach(), origin.detach(), column.detach(), row.detach())
     blocks = torch.einsum("hmka,hmk,hmkb->habm", jacobian, weight, jacobian)
-    return cost.detach(), gradient.detach(), _assembled(model, blocks) + model.precision
+    data = cost.detach(), gradient.detach(), _assembled(model, blocks) + model.precision
+    if guides is None:
+        return data
+    own = guides.linearised(coefficients)
+    return data[0] + own[0], data[1] + own[1], data[2] + own[2]
 
 
 def _frame_jacobian(

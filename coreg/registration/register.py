@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -11,9 +11,15 @@ import torch
 
 from coreg.case import Case
 from coreg.errors import RegistrationError
+from coreg.landmarks import Landmark
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
+from coreg.registration.guided_starts import MANUAL_STRETCHES as MANUAL_SPEEDS
+from coreg.registration.guided_starts import STRETCHES as SPEEDS
+from coreg.registration.guided_starts import guided_starts
+from coreg.registration.guides import Guide, guides_of
 from coreg.registration.observations import Observations
-from coreg.registration.outcome import doubtful, nonrigid_outcome, rigid_outcome
+from coreg.registration.outcome import doubtful, rigid_outcome
+from coreg.registration.resolve import Solved, finished, torch_threads, variants_of
 from coreg.registration.scene import Scene, observed, prepare_scene
 from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, from_starts, on_level, with_flips
 from coreg.result import Registration
@@ -31,6 +37,7 @@ def register(
     device: str = "auto",
     threads: int = 1,
     progress: Progress | None = None,
+    guides: Sequence[Landmark] = (),
 ) -> Registration:
     """Place a pullback in a CCTA.
 
@@ -49,6 +56,8 @@ def register(
         other cases.
     progress : callable, optional
         Takes a stage's name and the share of all work that is done.
+    guides : sequence of Landmark
+        Paired landmarks that are to guide the ``nonrigid`` method beside the lumens.
 
     Returns
     -------
@@ -61,48 +70,85 @@ def register(
         If the centerline does not lie in the lumen, or the label does not connect the clicks.
     RegistrationError
         If there is too little to register, or no placement overlaps enough.
+    ValueError
+        If another method is to be guided.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        return _registered(
-            case, settings or RegistrationSettings(), method, torch_device(device), progress or _silent
+    solved = solve(
+        case,
+        settings=settings,
+        method=method,
+        device=device,
+        threads=threads,
+        progress=progress,
+        guides=guides,
+    )
+    return solved.registration
+
+
+def solve(
+    case: Case,
+    *,
+    settings: RegistrationSettings | None = None,
+    method: Method = "nonrigid",
+    device: str = "auto",
+    threads: int = 1,
+    progress: Progress | None = None,
+    guides: Sequence[Landmark] = (),
+) -> Solved:
+    """Place a pullback in a CCTA, and keep the state for `resolve`; arguments are those of `register`."""
+    if guides and method != "nonrigid":
+        msg = f"method {method!r} cannot be guided by landmarks; use nonrigid"
+        raise ValueError(msg)
+    with torch_threads(threads):
+        return _solved(
+            case,
+            settings or RegistrationSettings(),
+            method,
+            torch_device(device),
+            progress or _silent,
+            guides,
         )
-    finally:
-        torch.set_num_threads(before)
 
 
 def _silent(stage: str, share: float) -> None:
     """Tell nobody."""
 
 
-def _registered(
-    case: Case, settings: RegistrationSettings, method: Method, device: torch.device, tell: Progress
-) -> Registration:
+def _solved(
+    case: Case,
+    settings: RegistrationSettings,
+    method: Method,
+    device: torch.device,
+    tell: Progress,
+    landmarks: Sequence[Landmark],
+) -> Solved:
     tell("CCTA: centerline and lumen", 0.0)
     scene = prepare_scene(case, settings, device)
     settings = scene.settings
     tell("global start", 0.3)
     rigid = _starts(scene, count=1, stretches=(1.0,), twists_rad=(0.0,))[0]
     if method == "rigid":
-        return rigid_outcome(scene, rigid)
+        return Solved(rigid_outcome(scene, rigid), scene, rigid, {})
     starts = _starts(scene, count=settings.hypotheses, stretches=_stretches(scene))
     tell("coarse paths", 0.45)
-    as_it_is = from_starts(scene.tensors, scene.seen, settings, [rigid], replace(COARSE, iterations=0))
-    coarse = from_starts(scene.tensors, scene.seen, settings, with_flips(starts), COARSE)
-    middle = on_level(coarse, scene.tensors, scene.seen, settings, MIDDLE)
+    guides = guides_of(landmarks, case.pullback, scene.seen)
+    as_it_is = from_starts(
+        scene.tensors, scene.seen, settings, [rigid], replace(COARSE, iterations=0), guides=guides
+    )
+    coarse, middle = _compared(scene, scene.seen, starts, guides)
     tell("mirror image", 0.6)
-    mirrored = _otherwise(scene, scene.seen.mirrored())
+    variants = variants_of(guides, scene.seen.length_mm)
+    mirrored = _otherwise(scene, scene.seen.mirrored(), variants["mirrored"])
     tell("fine path", 0.75)
-    fine = on_level(middle, scene.tensors, scene.seen, settings, FINE)
+    fine = on_level(middle, scene.tensors, scene.seen, settings, FINE, guides=guides)
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}
     if doubtful(middle, mirrored):
         tell("reverse order", 0.97)
         backward = observed(case.pullback.reversed(), settings)
-        stages["backward"] = _otherwise(scene, backward)
-        stages["swapped"] = _otherwise(scene, backward.mirrored())
-    return nonrigid_outcome(scene, rigid, stages)
+        stages["backward"] = _otherwise(scene, backward, variants["backward"])
+        stages["swapped"] = _otherwise(scene, backward.mirrored(), variants["swapped"])
+    return finished(scene, rigid, stages, landmarks)
 
 
 def torch_device(name: str) -> torch.device:
@@ -145,7 +191,7 @@ def _stretches(scene: Scene) -> tuple[float, ...]:
     return MANUAL_STRETCHES if scene.case.pullback.acquisition == "manual" else STRETCHES
 
 
-def _otherwise(scene: Scene, seen: Observations) -> Candidates:
+def _otherwise(scene: Scene, seen: Observations, guides: Sequence[Guide]) -> Candidates:
     """Refine what the pullback would be under another convention, as far as hypotheses are compared."""
     settings = scene.settings
     starts = find_starts(
@@ -156,5 +202,18 @@ def _otherwise(scene: Scene, seen: Observations) -> Candidates:
         minimum_overlap=settings.minimum_overlap,
         stretches=_stretches(scene),
     )
-    coarse = from_starts(scene.tensors, seen, settings, with_flips(starts), COARSE)
-    return on_level(coarse, scene.tensors, seen, settings, MIDDLE)
+    return _compared(scene, seen, starts, guides)[1]
+
+
+def _compared(
+    scene: Scene, seen: Observations, starts: list[Start], guides: Sequence[Guide]
+) -> tuple[Candidates, Candidates]:
+    """Refine starts, with those that guides suggest, on the coarse and the middle level."""
+    starts = with_flips(starts)
+    if guides:
+        length = float(seen.depth_mm.max())
+        speeds = MANUAL_SPEEDS if scene.case.pullback.acquisition == "manual" else SPEEDS
+        scale = starts[0].log_scale if starts else 0.0
+        starts += guided_starts(guides, scene.tensors, length_mm=length, log_scale=scale, stretches=speeds)
+    coarse = from_starts(scene.tensors, seen, scene.settings, starts, COARSE, guides=guides)
+    return coarse, on_level(coarse, scene.tensors, seen, scene.settings, MIDDLE, guides=guides)

@@ -6,6 +6,7 @@ distinct starts are refined together, cheaply first, each with its 180-degree fl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from coreg.registration.global_start import DISTINCT_MM, DISTINCT_RAD, Start
+from coreg.registration.guides import Guide, GuideTerm
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.observations import Observations
 from coreg.registration.path_model import FUNCTIONS, PathModel, VesselTensors
@@ -43,6 +45,8 @@ class Level:
         Of Gauss-Newton.
     keep : int
         Distinct hypotheses that go on.
+    slack : float
+        How many times farther than at the end guides may be off: coarse paths cannot follow the catheter.
     """
 
     name: str
@@ -52,10 +56,11 @@ class Level:
     width_mm: float
     iterations: int
     keep: int
+    slack: float = 1.0
 
 
-COARSE = Level("coarse", 4.0, 100, 24, 0.8, 6, 8)
-MIDDLE = Level("middle", 2.0, 150, 24, 0.5, 8, 6)
+COARSE = Level("coarse", 4.0, 100, 24, 0.8, 6, 8, slack=3.0)
+MIDDLE = Level("middle", 2.0, 150, 24, 0.5, 8, 6, slack=1.5)
 FINE = Level("fine", 1.0, 400, 48, 0.5, 15, 2)
 
 
@@ -71,11 +76,14 @@ class Candidates:
         Of the splines.
     cost : (H,) array
         Negative log posterior per frame with a say.
+    guides : GuideTerm or None
+        What landmarks added to it.
     """
 
     model: PathModel
     coefficients: Tensor
     cost: FloatArray
+    guides: GuideTerm | None = None
 
     def functions_at(self, depth_mm: FloatArray) -> FloatArray:
         """Functions (H, 5, N) of depths (N,)."""
@@ -109,13 +117,15 @@ def from_starts(
     settings: RegistrationSettings,
     starts: list[Start],
     level: Level,
+    *,
+    guides: Sequence[Guide] = (),
 ) -> Candidates:
     """Refine rigid starts on a first level."""
     model = _model(vessel, seen, settings, level)
     length = float(seen.depth_mm.max())
     table = np.stack([coefficients_of_start(model, start, length) for start in starts])
     coefficients = torch.as_tensor(table, dtype=torch.float64, device=vessel.table.device)
-    return _refined(model, coefficients, seen, level)
+    return refined_on(model, coefficients, seen, level, guides)
 
 
 def on_level(
@@ -124,10 +134,13 @@ def on_level(
     seen: Observations,
     settings: RegistrationSettings,
     level: Level,
+    *,
+    guides: Sequence[Guide] = (),
 ) -> Candidates:
     """Refine candidates on a finer level."""
     model = _model(vessel, seen, settings, level)
-    return _refined(model, carried_over(candidates.coefficients, candidates.model, model), seen, level)
+    carried = carried_over(candidates.coefficients, candidates.model, model)
+    return refined_on(model, carried, seen, level, guides)
 
 
 def coefficients_of_start(model: PathModel, start: Start, length_mm: float) -> FloatArray:
@@ -167,12 +180,19 @@ def _model(
     )
 
 
-def _refined(model: PathModel, coefficients: Tensor, seen: Observations, level: Level) -> Candidates:
-    coefficients, cost = refine(model, coefficients, width_mm=level.width_mm, iterations=level.iterations)
+def refined_on(
+    model: PathModel, coefficients: Tensor, seen: Observations, level: Level, guides: Sequence[Guide]
+) -> Candidates:
+    """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
+    term = GuideTerm.build(model, guides, slack=level.slack) if guides else None
+    coefficients, cost = refine(
+        model, coefficients, width_mm=level.width_mm, iterations=level.iterations, guides=term
+    )
     order = torch.argsort(cost)
     coefficients, costs = coefficients[order], cost[order].cpu().numpy() / len(seen.row)
     chosen = _distinct(model, coefficients, level.keep)
-    return Candidates(model, coefficients[torch.as_tensor(chosen, device=coefficients.device)], costs[chosen])
+    kept = coefficients[torch.as_tensor(chosen, device=coefficients.device)]
+    return Candidates(model, kept, costs[chosen], term)
 
 
 def _distinct(model: PathModel, coefficients: Tensor, keep: int) -> list[int]:

@@ -99,7 +99,9 @@ def arc_length_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) ->
     """Standard deviation (N,) in mm of the winner's arc length at depths (N,), by Laplace's approximation."""
     model = candidates.model
     knots = len(model.knots_mm)
-    covariance = posterior_covariance(model, candidates.coefficients[:1], width_mm=level.width_mm)
+    covariance = posterior_covariance(
+        model, candidates.coefficients[:1], width_mm=level.width_mm, guides=candidates.guides
+    )
     basis = spline_basis(depth_mm, model.knots_mm)
     variance = np.einsum("nj,jk,nk->n", basis, covariance[0, :knots, :knots].cpu().numpy(), basis)
     return np.sqrt(np.maximum(variance, 0.0))
