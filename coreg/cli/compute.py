@@ -59,7 +59,7 @@ class Wanted:
         Of the heart, where the pullback's images run through the heartbeat.
     """
 
-    method: Literal["nonrigid", "rigid"] = "nonrigid"
+    method: Literal["nonrigid", "rigid", "dtw", "dp", "bspline"] = "nonrigid"
     device: str = "auto"
     seed: int = 0
     threads: int | None = None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from coreg.cli.options import Force, Json, Phase, PhaseOption, Quiet, Seed, Threads, Verbose
-
-PLANNED = ("dtw", "bspline")
 
 
 class Device(StrEnum):
@@ -21,14 +19,14 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-def _method(value: str) -> str:
-    if value in PLANNED:
-        msg = f"{value} is planned but not available yet; choose nonrigid or rigid"
-        raise typer.BadParameter(msg)
-    if value not in {"nonrigid", "rigid"}:
-        msg = f"found {value}, expected nonrigid or rigid"
-        raise typer.BadParameter(msg)
-    return value
+class Method(StrEnum):
+    """How to place a pullback."""
+
+    nonrigid = "nonrigid"
+    rigid = "rigid"
+    dtw = "dtw"
+    dp = "dp"
+    bspline = "bspline"
 
 
 def _no_landmarks_yet(value: bool) -> bool:
@@ -43,8 +41,9 @@ def register(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case.toml, or the folder that holds it.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result.")],
     method: Annotated[
-        str, typer.Option("--method", metavar="nonrigid|rigid", help="How to place it.", callback=_method)
-    ] = "nonrigid",
+        Method,
+        typer.Option("--method", help="How to place it; dtw, dp and bspline are there to compare with."),
+    ] = Method.nonrigid,
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.auto,
     phase: PhaseOption = Phase.auto,
     use_landmarks: Annotated[
@@ -67,8 +66,7 @@ def register(
     from coreg.cli.console import Console
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    how: Literal["nonrigid", "rigid"] = "rigid" if method == "rigid" else "nonrigid"
-    wanted = Wanted(how, device.value, seed, threads, force, phase)
+    wanted = Wanted(method.value, device.value, seed, threads, force, phase)
     with console.progress() as progress:
         outcome = register_case(case, out, wanted, progress=progress)
     for stage, cost in outcome.registration.costs.items():

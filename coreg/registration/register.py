@@ -12,6 +12,7 @@ import torch
 from coreg.case import Case
 from coreg.errors import RegistrationError
 from coreg.landmarks import Landmark
+from coreg.registration.baselines import baseline_outcome
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
 from coreg.registration.guided_starts import MANUAL_STRETCHES as MANUAL_SPEEDS
 from coreg.registration.guided_starts import STRETCHES as SPEEDS
@@ -26,7 +27,7 @@ from coreg.result import Registration
 from coreg.settings import RegistrationSettings
 
 Progress = Callable[[str, float], None]
-Method = Literal["nonrigid", "rigid"]
+Method = Literal["nonrigid", "rigid", "dtw", "dp", "bspline"]
 
 
 def register(
@@ -48,7 +49,9 @@ def register(
     settings : RegistrationSettings, optional
         What is believed of catheters and lumens.
     method : str
-        ``nonrigid``: the whole method. ``rigid``: the best shift and rotation only.
+        ``nonrigid``: the whole method. ``rigid``: the best shift and rotation only. Others, to compare
+        with: ``dtw``, time warping of areas; ``dp``, one dynamic programme over place and rotation;
+        ``bspline``, free-form deformation of straightened volumes.
     device : str
         ``auto`` takes a CUDA device where there is one; ``cpu``; ``cuda``.
     threads : int
@@ -129,6 +132,10 @@ def _solved(
     rigid = _starts(scene, count=1, stretches=(1.0,), twists_rad=(0.0,))[0]
     if method == "rigid":
         return Solved(rigid_outcome(scene, rigid), scene, rigid, {})
+    if method != "nonrigid":
+        tell(method, 0.45)
+        start = _starts(scene, count=1, stretches=_stretches(scene))[0]
+        return Solved(baseline_outcome(scene, rigid, start, method), scene, rigid, {})
     starts = _starts(scene, count=settings.hypotheses, stretches=_stretches(scene))
     tell("coarse paths", 0.45)
     guides = guides_of(landmarks, case.pullback, scene.seen)
