@@ -8,12 +8,12 @@ from functools import partial
 from typing import Literal, get_args
 
 from compare_ablation import ABLATIONS, Ablation
-from compare_baselines import BASELINES, from_global_start, from_true_start
-from compare_oracles import from_true_poses, true_rigid
+from compare_oracles import from_true_poses, from_true_start, true_rigid
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.registration import register
+from coreg.registration.baselines import REASONS
 from coreg.registration.register import Method as RegisterMethod
 from coreg.result import Registration
 
@@ -24,8 +24,9 @@ OURS = "nonrigid"
 TITLES = {
     "nonrigid": "coreg, non-rigid",
     "rigid": "coreg, rigid (one shift, one rotation)",
-    **{name: title for name, (title, _) in BASELINES.items()},
-    "bspline": "generic B-spline path",
+    "dtw": "dynamic time warping",
+    "dp": "dynamic programming",
+    "bspline": "B-spline free-form deformation",
 }
 
 
@@ -56,20 +57,14 @@ def _ablated(ablation: Ablation, case: Case, _truth: VirtualCatheterPath | None)
     return ablation.run(case)
 
 
-def _started(name: str, case: Case, _truth: VirtualCatheterPath | None) -> Registration:
-    return from_global_start(name, case)
-
-
 def _methods() -> dict[str, Method]:
-    """All that `register` offers, what it does not offer yet, the oracles and the ablations."""
+    """All that `register` offers, the oracles and the ablations."""
     found = {
         name: Method(TITLES.get(name, name), "methods", partial(_registered, name))
         for name in get_args(RegisterMethod)
     }
-    for name in [each for each in BASELINES if each not in found]:
-        found[name] = Method(TITLES[name], "methods", partial(_started, name))
-    for name in (OURS, *BASELINES):
-        title = f"{TITLES[name]}, true start"
+    for name in (OURS, *REASONS):
+        title = f"{TITLES.get(name, name)}, true start"
         found[f"true-start-{name}"] = Method(title, "oracles", partial(from_true_start, name))
     found["true-rigid"] = Method("true straight lines", "oracles", true_rigid)
     found["true-poses"] = Method("coreg, refined from the true poses", "oracles", from_true_poses)

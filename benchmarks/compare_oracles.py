@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from oracles import true_functions, true_rigid_functions
@@ -9,6 +11,7 @@ from oracles import true_functions, true_rigid_functions
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.registration import torch_device
+from coreg.registration.baselines import REASONS, baseline_outcome
 from coreg.registration.global_start import TWISTS_RAD, Start, find_starts
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.outcome import nonrigid_outcome, placed_outcome
@@ -64,6 +67,26 @@ def true_rigid(case: Case, truth: VirtualCatheterPath) -> Registration:
     placement = Placement(true_rigid_functions(scene, truth), 0.0, float("nan"))
     rigid = starts_of(scene, count=1)[0]
     return placed_outcome(scene, rigid, placement, method="true-rigid", reason="Placed by its truth.")
+
+
+def from_true_start(name: str, case: Case, truth: VirtualCatheterPath) -> Registration:
+    """Place by a baseline, or else by our refinement, from the best rigid start that the truth gives."""
+    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
+    start = true_start(scene, truth)
+    return baseline_outcome(scene, start, start, name) if name in REASONS else refined(scene, [start])
+
+
+def true_start(scene: Scene, truth: VirtualCatheterPath) -> Start:
+    """Lines through the exact arc length and rotation, with the global start's radius scale."""
+    depth = truth.position_mm.max() - truth.position_mm
+    (stretch, twist), (arc_length, rotation) = np.polyfit(depth, true_rigid_functions(scene, truth)[:2].T, 1)
+    return replace(
+        starts_of(scene, count=1)[0],
+        arc_length_mm=float(arc_length),
+        stretch=float(stretch),
+        rotation_rad=float(rotation + 0.5 * twist * scene.seen.depth_mm.max()),
+        twist_rad_per_mm=float(twist),
+    )
 
 
 def starts_of(scene: Scene, *, count: int, twists_rad: tuple[float, ...] = TWISTS_RAD) -> list[Start]:

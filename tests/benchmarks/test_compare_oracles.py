@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from compare_baselines import true_start
 from compare_cases import frames_of, phantoms
-from compare_oracles import from_true_poses, true_rigid
+from compare_oracles import from_true_poses, true_rigid, true_start
 from oracles import true_rigid_functions
 
 from coreg.registration import torch_device
