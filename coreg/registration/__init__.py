@@ -1,5 +1,6 @@
 """Placing a pullback in a CCTA: global start, then a differentiable catheter path."""
 
+from coreg.registration.left_out import left_out_errors
 from coreg.registration.register import register, solve, torch_device
 from coreg.registration.resolve import Solved, resolve
 from coreg.registration.scene import vessel_centerline
@@ -11,6 +12,7 @@ __all__ = [
     "doubted_contours",
     "doubted_frames",
     "phase_note",
+    "left_out_errors",
     "register",
     "resolve",
     "solve",

@@ -65,7 +65,7 @@ def placed_outcome(
     path, _ = _judged_path(scene, functions, residual, np.zeros(len(pullback)), np.zeros(len(pullback)))
     return Registration(
         path=path,
-        rigid_path=_unjudged_path(scene, rigid_functions(rigid, scene.seen, _depth(pullback))),
+        rigid_path=unjudged_path(scene, rigid_functions(rigid, scene.seen, _depth(pullback))),
         centerline=scene.centerline,
         verdict="review",
         reasons=(reason,),
@@ -100,7 +100,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     turn_sd = np.full(len(pullback), np.nan)
     turn_sd[seen.row] = rotation_sd(scene.vessel, seen, functions[:, seen.row])
     path, reason = _judged_path(scene, functions, residual, arc_sd, turn_sd)
-    rigid_path = _unjudged_path(scene, rigid_functions(rigid, seen, depth))
+    rigid_path = unjudged_path(scene, rigid_functions(rigid, seen, depth))
 
     hypotheses = _hypotheses(scene, middle)
     whole = replace(_whole(scene, stages, functions, residual, reason), runner_up=_runner_up(hypotheses))
@@ -242,13 +242,14 @@ def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False)
 
 
 def _hypothesis(scene: Scene, functions: FloatArray, cost: float, *, mirrored: bool = False) -> Hypothesis:
-    path = _unjudged_path(scene, functions)
+    path = unjudged_path(scene, functions)
     turn = float(np.degrees(np.angle(np.exp(1j * path.rotation_rad).mean())))
     stretch = float(np.polyfit(_depth(scene.case.pullback), functions[0], 1)[0])
     return Hypothesis(float(path.arc_length_mm[-1]), turn, stretch, cost, mirrored)
 
 
-def _unjudged_path(scene: Scene, functions: FloatArray) -> VirtualCatheterPath:
+def unjudged_path(scene: Scene, functions: FloatArray) -> VirtualCatheterPath:
+    """Poses of all frames by functions (5, N), none of them doubted."""
     count = functions.shape[1]
     return _path(scene, functions, np.ones(count, dtype=bool), ("",) * count)
 

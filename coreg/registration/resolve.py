@@ -19,6 +19,9 @@ from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, carried_
 from coreg.result import Registration
 
 LEVELS = {"rigid": COARSE, "coarse": COARSE}
+APPROACH = replace(FINE, name="approach", iterations=3, slack=3.0)
+# In cost of the whole pullback: less would not show.
+ENOUGH = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,8 @@ def finished(
 def resolve(solved: Solved, landmarks: Sequence[Landmark], *, threads: int = 1) -> Solved:
     """Solve a registration again with other guides, from the paths that it found.
 
-    Only the fine level is refined again. The other placements are compared with the new guides as
-    they are, and one that now does better is refined too.
+    Only the fine level is refined again: from the path that was found, and from the placement that is
+    now the best of those that were compared.
 
     Parameters
     ----------
@@ -103,10 +106,13 @@ def _resolved(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
         for name, each in before.items()
     }
     fine, middle = before["fine"], stages["middle"]
-    starts = fine.coefficients
-    if not torch.equal(middle.coefficients[0], before["middle"].coefficients[0]):
-        starts = torch.cat([starts, carried_over(middle.coefficients[:1], middle.model, fine.model)])
-    stages["fine"] = refined_on(fine.model, starts, scene.seen, FINE, guides)
+    # The second start undoes what the first was led to by guides that were there before.
+    best = carried_over(middle.coefficients[:1], middle.model, fine.model)
+    starts = torch.cat([fine.coefficients[:1], best])
+    if guides:
+        # A guide that was moved by millimetres would have no say at once.
+        starts = refined_on(fine.model, starts, scene.seen, APPROACH, guides).coefficients
+    stages["fine"] = refined_on(fine.model, starts, scene.seen, FINE, guides, tolerance=ENOUGH)
     return finished(scene, solved.rigid, stages, landmarks)
 
 

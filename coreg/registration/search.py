@@ -181,12 +181,23 @@ def _model(
 
 
 def refined_on(
-    model: PathModel, coefficients: Tensor, seen: Observations, level: Level, guides: Sequence[Guide]
+    model: PathModel,
+    coefficients: Tensor,
+    seen: Observations,
+    level: Level,
+    guides: Sequence[Guide],
+    *,
+    tolerance: float = 1e-3,
 ) -> Candidates:
     """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
     term = GuideTerm.build(model, guides, slack=level.slack) if guides else None
     coefficients, cost = refine(
-        model, coefficients, width_mm=level.width_mm, iterations=level.iterations, guides=term
+        model,
+        coefficients,
+        width_mm=level.width_mm,
+        iterations=level.iterations,
+        tolerance=tolerance,
+        guides=term,
     )
     order = torch.argsort(cost)
     coefficients, costs = coefficients[order], cost[order].cpu().numpy() / len(seen.row)
