@@ -30,7 +30,16 @@ from scipy.special import erf
 from coreg.report.style import AFTER, BEFORE, CALCIUM, DOUBT, LANDMARK, PULLBACK, WALL, look
 from coreg.validation import mean_interval
 
-COLOURS = (AFTER, LANDMARK, CALCIUM, DOUBT, WALL, BEFORE, "#000000", "#7b5ea7")
+COLOURS = {
+    OURS: PULLBACK,
+    "rigid": AFTER,
+    "dtw": LANDMARK,
+    "dp": CALCIUM,
+    "bspline": DOUBT,
+    "true-rigid": BEFORE,
+    "true-poses": "#000000",
+}
+OTHER = WALL
 ROWS = (
     ("error_mm", "mm", (0.01, 10.0)),
     ("error_deg", "degrees", (0.1, 180.0)),
@@ -47,16 +56,19 @@ class Line:
     linestyle: Literal["-", "--"]
     linewidth: float
 
+    @property
+    def dot(self) -> dict[str, str]:
+        """Colours of its dots: hollow for what knows the truth."""
+        face = "white" if self.linestyle == "--" else self.color
+        return {"color": self.color, "markerfacecolor": face}
 
-def line_of(title: str, titles: Sequence[str]) -> Line:
-    """Ours is thick and blue, oracles are dashed."""
-    ours = METHODS[OURS].title
-    if title == ours:
-        return Line(PULLBACK, "-", 2.4)
-    others = [each for each in titles if each != ours]
-    group = next(each.group for each in METHODS.values() if each.title == title)
-    colour = COLOURS[others.index(title) % len(COLOURS)]
-    return Line(colour, "--" if group == "oracles" else "-", 1.5)
+
+def line_of(title: str) -> Line:
+    """Ours is thick; a method has one colour, dashed where it knows the truth."""
+    name = next(name for name, method in METHODS.items() if method.title == title)
+    colour = COLOURS.get(name.removeprefix("true-start-"), OTHER)
+    dashed = METHODS[name].group == "oracles"
+    return Line(colour, "--" if dashed else "-", 2.4 if name == OURS else 1.5)
 
 
 def errors_figure(groups: Groups, heading: str) -> Figure:
@@ -86,7 +98,7 @@ def _cumulative(axes: Axes, groups: Groups, source: Source, column: str, limits:
         values = np.sort(values[np.isfinite(values)])
         share = np.arange(len(values) + 1) / max(len(values), 1)
         steps = np.concatenate([[limits[0]], values, [limits[1]]]), np.append(share, share[-1])
-        axes.plot(*steps, drawstyle="steps-post", label=title, **vars(line_of(title, list(groups))))
+        axes.plot(*steps, drawstyle="steps-post", label=title, **vars(line_of(title)))
 
 
 def _paired_means(axes: Axes, groups: Groups, column: str) -> None:
@@ -100,8 +112,8 @@ def _paired_means(axes: Axes, groups: Groups, column: str) -> None:
             means[cases.index(each.case), j] = each.means[at]
     axes.plot(np.arange(len(titles)), means.T, color="#bbbbbb", linewidth=0.6, zorder=1)
     for j, title in enumerate(titles):
-        colour = line_of(title, titles).color
-        axes.plot(np.full(len(cases), j), means[:, j], "o", color=colour, markersize=3.5, zorder=2)
+        dot = line_of(title).dot
+        axes.plot(np.full(len(cases), j), means[:, j], "o", markersize=3.5, zorder=2, **dot)
     axes.set_xticks(np.arange(len(titles)), [""] * len(titles))
     axes.set_xlim(-0.4, len(titles) - 0.6)
     axes.grid(visible=False, axis="x")
@@ -118,7 +130,7 @@ def levels_figure(results: Sequence[CaseResult]) -> Figure:
             for k, title in enumerate(titles):
                 mine = [r for r in results if r.modality == modality and METHODS[r.method].title == title]
                 shift = 0.6 * ((k + 0.5) / len(titles) - 0.5)
-                _levels_of(each, mine, levels, column, title, line_of(title, titles), shift)
+                _levels_of(each, mine, levels, column, title, line_of(title), shift)
             each.set_ylabel(f"mean at landmarks, {unit}")
             logarithmic(each, "y")
             each.set_xticks(np.arange(len(levels)), levels)
@@ -144,9 +156,7 @@ def _levels_of(
         found.append(mean_interval(np.abs(values), patients, seed=SEED))
     mean, low, high = np.array([(each.estimate, each.low, each.high) for each in found]).T
     bars = np.nan_to_num(np.abs(np.stack([mean - low, high - mean])))
-    axes.errorbar(
-        np.arange(len(levels)) + shift, mean, bars, fmt="o", color=line.color, label=title, markersize=5
-    )
+    axes.errorbar(np.arange(len(levels)) + shift, mean, bars, fmt="o", label=title, markersize=5, **line.dot)
 
 
 def ablation_figure(groups: Groups, heading: str) -> Figure:
@@ -181,7 +191,7 @@ def confidence_figure(groups: Groups, heading: str) -> Figure | None:
     for (error, sd, what), each in zip(SPREADS, axes, strict=True):
         for title, results in stating.items():
             share = [coverage(results, error, sd, float(k)).estimate for k in TIMES]
-            each.plot(TIMES, share, label=title, **vars(line_of(title, list(groups))))
+            each.plot(TIMES, share, label=title, **vars(line_of(title)))
         each.plot(TIMES, _gaussian_share(TIMES), color="black", linestyle=":", label="if right and Gaussian")
         each.set(
             xlabel="standard deviations", ylabel="share of frames within", ylim=(0.0, 1.0), xlim=(0.0, 3.0)
@@ -211,9 +221,9 @@ def _headed(figure: Figure, heading: str) -> None:
 
 def _legend_below(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    columns = min(4, len(labels))
+    width, height = figure.get_size_inches()
+    columns = min(max(1, int(width / 3.2)), len(labels))
     rows = -(-len(labels) // columns)
-    height = figure.get_figheight()
     figure.legend(handles, labels, loc="lower center", ncols=columns)
     figure.tight_layout(rect=(0.0, (0.15 + 0.22 * rows) / height, 1.0, 1.0))
 
