@@ -35,7 +35,15 @@ def baseline_outcome(scene: Scene, rigid: Start, start: Start, method: Baseline)
         The best of the global start, stretch and twist among it: all methods begin there.
     method : str
         Which.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
     """
+    if method not in REASONS:
+        msg = f"method must be nonrigid, rigid or one of {', '.join(REASONS)}, got {method!r}"
+        raise ValueError(msg)
     return placed_outcome(scene, rigid, placed(scene, start, method), method=method, reason=REASONS[method])
 
 

@@ -56,11 +56,11 @@ class FreeForm:
 
     voxel_mm: float = 0.3
     margin_mm: float = 0.6
-    width_mm: float = 0.5
+    width_mm: float = 1.0
     near_mm: float = 1.0
     mesh_mm: float = 2.0
     mesh_across: int = 2
-    share: float = 0.25
+    share: float = 0.2
     iterations: int = 20
 
 

@@ -12,6 +12,7 @@ from coreg.registration.placement import stations_mm
 from coreg.registration.scene import Scene
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 FASTEST_TURN_RAD_PER_MM = 0.6
 
@@ -51,3 +52,14 @@ def turn_moves(start: Start, *, frame_mm: float, turns: int, price: float) -> Mo
 def blurred(values: FloatArray, steps: float) -> FloatArray:
     """Average values (M, ...) along the first axis with Gaussian weights so many steps wide."""
     return np.asarray(gaussian_filter1d(values, steps, axis=0, mode="nearest"))
+
+
+def smooth_rotation(
+    start: Start, depth_mm: FloatArray, turn: IntArray, turns: int, steps: float
+) -> FloatArray:
+    """Rotation (M,) in rad of a course of turns (M,), averaged over so many steps.
+
+    What is averaged is the departure from the start's twist: the ends of a slope would be bent.
+    """
+    twist = start.twist_rad_per_mm * depth_mm
+    return twist + blurred(np.unwrap(2.0 * np.pi * turn / turns) - twist, steps)

@@ -23,6 +23,7 @@ from coreg.registration.discrete_steps import (
     even_depths_mm,
     even_places_mm,
     place_moves,
+    smooth_rotation,
     turn_moves,
 )
 from coreg.registration.global_start import Start
@@ -99,7 +100,7 @@ def dynamic_programmed(scene: Scene, start: Start, settings: DynamicProgramming 
     depth = even_depths_mm(scene, settings.frame_mm)
     line = start.arc_length_mm + start.stretch * depth
     reach = round(settings.reach_mm / settings.place_mm)
-    off = settings.place_mm * np.arange(-reach, reach + 1)
+    off = settings.place_mm * np.arange(-reach, reach + 1, dtype=np.float64)
     places = place_moves(
         start,
         frame_mm=settings.frame_mm,
@@ -110,9 +111,9 @@ def dynamic_programmed(scene: Scene, start: Start, settings: DynamicProgramming 
     turns = turn_moves(start, frame_mm=settings.frame_mm, turns=settings.turns, price=settings.turn_price)
     costs = _costs(scene, depth, line[:, None] + off, settings)
     place, turn, cost = cheapest_course(costs, places=places, turns=turns)
-    arc_length = blurred(line + off[place], settings.place_blur_mm / settings.frame_mm)
-    rotation = np.unwrap(2.0 * np.pi * turn / settings.turns)
-    rotation = blurred(rotation, settings.turn_blur_mm / settings.frame_mm)
+    arc_length = line + blurred(off[place], settings.place_blur_mm / settings.frame_mm)
+    steps = settings.turn_blur_mm / settings.frame_mm
+    rotation = smooth_rotation(start, depth, turn, settings.turns, steps)
     frame = frame_depth_mm(scene)
     functions = axial_functions(np.interp(frame, depth, arc_length), np.interp(frame, depth, rotation))
     return Placement(functions, start.log_scale, cost / float(np.ptp(depth)))

@@ -23,6 +23,7 @@ from coreg.registration.discrete_steps import (
     even_depths_mm,
     even_places_mm,
     place_moves,
+    smooth_rotation,
     turn_moves,
 )
 from coreg.registration.global_start import Start
@@ -108,7 +109,7 @@ def _warped(scene: Scene, start: Start, depth: FloatArray, settings: TimeWarping
     mine = np.interp(depth, scene.seen.depth_mm, log_size(scene.seen.profile_mm))
     line = start.arc_length_mm + start.stretch * depth
     reach = round(settings.reach_mm / settings.place_mm)
-    off = settings.place_mm * np.arange(-reach, reach + 1)
+    off = settings.place_mm * np.arange(-reach, reach + 1, dtype=np.float64)
     at = line[:, None] + off
     gap = np.interp(at, places, _local(theirs, settings.place_mm, settings))
     gap = gap - _local(mine, settings.frame_mm, settings)[:, None]
@@ -122,7 +123,7 @@ def _warped(scene: Scene, start: Start, depth: FloatArray, settings: TimeWarping
         price=settings.speed_price,
     )
     place, _, total = cheapest_course(settings.frame_mm * cost[:, :, None], places=moves)
-    return blurred(line + off[place], settings.place_blur_mm / settings.frame_mm), total
+    return line + blurred(off[place], settings.place_blur_mm / settings.frame_mm), total
 
 
 def _local(values: FloatArray, step_mm: float, settings: TimeWarping) -> FloatArray:
@@ -143,8 +144,7 @@ def _turned(
     cost[np.interp(arc_length, stations, scene.vessel.valid.astype(float)) <= 0.5] = 0.0
     moves = turn_moves(start, frame_mm=settings.frame_mm, turns=settings.turns, price=settings.turn_price)
     _, turn, _ = cheapest_course(settings.frame_mm * cost[:, None, :], turns=moves)
-    rotation = np.unwrap(2.0 * np.pi * turn / settings.turns)
-    return blurred(rotation, settings.turn_blur_mm / settings.frame_mm)
+    return smooth_rotation(start, depth, turn, settings.turns, settings.turn_blur_mm / settings.frame_mm)
 
 
 def _centred(profiles: FloatArray) -> FloatArray:
