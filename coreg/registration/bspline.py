@@ -190,8 +190,11 @@ def _functions(
     cosine, sine = np.cos(rotation), np.sin(rotation)
     u = u + cosine * shift[:, 0] - sine * shift[:, 1]
     v = v + sine * shift[:, 0] + cosine * shift[:, 1]
-    functions = (arc_length, rotation + turn, u, v, np.zeros(len(depth)))
-    return np.stack([np.interp(frames, depth, each) for each in functions])
+    functions = start.copy()
+    # Frames beyond the outlined ones follow the start.
+    for k, each in enumerate((arc_length, rotation + turn, u, v)):
+        functions[k] += np.interp(frames, depth, each - np.interp(depth, frames, start[k]))
+    return functions
 
 
 def rigid_fits(points: FloatArray, put: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from coreg.registration.cheapest_course import Moves
 from coreg.registration.global_start import Start
-from coreg.registration.placement import stations_mm
+from coreg.registration.placement import frame_depth_mm, rigid_functions, stations_mm
 from coreg.registration.scene import Scene
 
 FloatArray = npt.NDArray[np.float64]
@@ -63,3 +63,14 @@ def smooth_rotation(
     """
     twist = start.twist_rad_per_mm * depth_mm
     return twist + blurred(np.unwrap(2.0 * np.pi * turn / turns) - twist, steps)
+
+
+def functions_of_course(
+    scene: Scene, start: Start, depth_mm: FloatArray, arc_length_mm: FloatArray, rotation_rad: FloatArray
+) -> FloatArray:
+    """Functions (5, N) of all frames from a course at depths (M,); beyond its ends it follows the start."""
+    frame = frame_depth_mm(scene)
+    functions = rigid_functions(start, scene.seen, frame)
+    off = np.stack([arc_length_mm, rotation_rad]) - rigid_functions(start, scene.seen, depth_mm)[:2]
+    functions[:2] += np.stack([np.interp(frame, depth_mm, each) for each in off])
+    return functions

@@ -22,12 +22,13 @@ from coreg.registration.discrete_steps import (
     columns_at,
     even_depths_mm,
     even_places_mm,
+    functions_of_course,
     place_moves,
     smooth_rotation,
     turn_moves,
 )
 from coreg.registration.global_start import Start
-from coreg.registration.placement import Placement, axial_functions, frame_depth_mm, stations_mm
+from coreg.registration.placement import Placement, stations_mm
 from coreg.registration.radial_costs import log_profiles, turn_costs
 from coreg.registration.scene import Scene
 
@@ -114,8 +115,7 @@ def dynamic_programmed(scene: Scene, start: Start, settings: DynamicProgramming 
     arc_length = line + blurred(off[place], settings.place_blur_mm / settings.frame_mm)
     steps = settings.turn_blur_mm / settings.frame_mm
     rotation = smooth_rotation(start, depth, turn, settings.turns, steps)
-    frame = frame_depth_mm(scene)
-    functions = axial_functions(np.interp(frame, depth, arc_length), np.interp(frame, depth, rotation))
+    functions = functions_of_course(scene, start, depth, arc_length, rotation)
     return Placement(functions, start.log_scale, cost / float(np.ptp(depth)))
 
 

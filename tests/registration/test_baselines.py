@@ -80,6 +80,18 @@ def test_where_steps_are_dear_the_start_stays(scene_of, place):
     assert twist < 1e-9
 
 
+@pytest.mark.parametrize("place", [time_warped, dynamic_programmed])
+def test_frames_without_a_contour_at_the_ends_follow_the_start(scene_of, place):
+    scene = scene_of(PLACE_MM, TURN_RAD)
+    images = scene.case.pullback
+    inner = {frame: images.lumen[frame] for frame in sorted(images.lumen)[10:-10]}
+    images = replace(images, lumen=inner)
+    seen = observe(images, points=48, correlation_mm2=3.0)
+    found = place(replace(scene, case=replace(scene.case, pullback=images), seen=seen), START)
+    np.testing.assert_allclose(np.diff(found.functions[0, :10]), np.diff(DEPTH_MM[:10]))
+    np.testing.assert_allclose(np.diff(found.functions[0, -10:]), np.diff(DEPTH_MM[-10:]))
+
+
 def test_a_free_form_comes_back_from_a_start_that_is_off(scene_of):
     place, turn = FIRST_MM + DEPTH_MM, np.full(len(DEPTH_MM), np.radians(60.0))
     scene = scene_of(place, turn)
