@@ -82,3 +82,9 @@ class Registration:
     residual_mm: FloatArray
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def guides(self) -> dict[str, str]:
+        """Landmarks that guided it by id: ``guide`` or ``locked``."""
+        locked = self.settings.get("locked", ())
+        return {name: "locked" if name in locked else "guide" for name in self.settings.get("guides", ())}

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from coreg.catheter_path import VirtualCatheterPath
     from coreg.ccta_vessel import CctaVessel
     from coreg.io.segmentation_files import VesselShapes
+    from coreg.landmarks import Landmark
     from coreg.pullback import Pullback
     from coreg.pullback_vessel import PullbackVessel
+    from coreg.registration import Solved
     from coreg.report import Part
     from coreg.result import Registration
     from coreg.validation import FrameErrors, LandmarkError
@@ -57,6 +59,12 @@ class Wanted:
         Replace whatever is in the way.
     phase : Phase
         Of the heart, where the pullback's images run through the heartbeat.
+    use_landmarks : bool
+        Whether the case's landmarks guide.
+    locked : tuple of str
+        Ids of guides that the result has to meet; ``all`` for all of them.
+    leave_one_out : bool
+        Whether each landmark is also measured on a path found without it.
     """
 
     method: Literal["nonrigid", "rigid", "dtw", "dp", "bspline"] = "nonrigid"
@@ -65,6 +73,9 @@ class Wanted:
     threads: int | None = None
     force: bool = False
     phase: Phase = Phase.auto
+    use_landmarks: bool = False
+    locked: tuple[str, ...] = ()
+    leave_one_out: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +115,7 @@ class Outcome:
     seconds: float
     found: Found = Found()
     notes: tuple[str, ...] = ()
+    left_out: tuple[LandmarkError, ...] = ()
 
 
 def check_device(device: str) -> None:
@@ -147,19 +159,24 @@ def register_case(
         inputs = input_paths(case_file)
         folder = entered(stack, replaced_folder(out, case_file.id, force=wanted.force, inputs=inputs))
         given = load_case(path, progress=part_of(progress, 0.0, 0.05))
+        guides = _guides(given, wanted, case_file.path)
         made = with_phase(provenance(case_file, inputs), given.ccta_phase_percent)
         with naming(str(case_file.path)):
             found = _segmented(given, wanted.phase, progress=part_of(progress, 0.05, 0.6))
             case = _with_found(given, found)
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
-            registration = _registered(case, wanted, segmented=found.ccta is not None, progress=rest)
+            segmented_ccta = found.ccta is not None
+            solved = _registered(case, wanted, guides, segmented=segmented_ccta, progress=rest)
+            left_out = _left_out(case, solved, wanted, guides, progress=progress)
         # What is segmented has its notes.
         notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
         found = _with_phase_note(found, case)
-        registration = _completed(registration, made, found, case.pullback)
+        registration = _completed(solved.registration, made, found, case.pullback)
         registration = _with_notes(registration, [*notes, *_found_notes(case, found)])
-        outcome = _written(folder, case, registration, truth, found, progress=part_of(progress, 0.9, 1.0))
+        outcome = _written(
+            folder, case, registration, truth, found, left_out, progress=part_of(progress, 0.9, 1.0)
+        )
     progress("done", 1.0)
     return dataclasses.replace(outcome, out=out, seconds=time.perf_counter() - start, notes=notes)
 
@@ -214,12 +231,50 @@ def _with_found(case: Case, found: Found) -> Case:
     return case
 
 
-def _registered(case: Case, wanted: Wanted, *, segmented: bool, progress: Progress) -> Registration:
+def _guides(case: Case, wanted: Wanted, path: Path) -> tuple[Landmark, ...]:
+    """Take the landmarks that are to guide, locked where that is wanted."""
+    from coreg.io.files import unusable
+
+    paired = [each for each in case.landmarks if each.paired]
+    if (wanted.use_landmarks or wanted.leave_one_out) and not paired:
+        expected = "at least one landmark with a frame and x_mm, y_mm, z_mm"
+        raise unusable(path, "landmarks", found="no complete pair", expected=expected)
+    if not wanted.use_landmarks:
+        return ()
+    known = [each.id for each in paired]
+    strange = [name for name in wanted.locked if name not in {*known, "all"}]
+    if strange:
+        msg = f"--lock-landmarks: found {strange[0]}, expected all or some of {', '.join(known)}"
+        raise typer.BadParameter(msg)
+    everyone = "all" in wanted.locked
+    return tuple(dataclasses.replace(each, locked=everyone or each.id in wanted.locked) for each in paired)
+
+
+def _left_out(
+    case: Case, solved: Solved, wanted: Wanted, guides: Sequence[Landmark], *, progress: Progress
+) -> tuple[LandmarkError, ...]:
+    """Measure each landmark on a path found without it, where that is wanted."""
+    from coreg.registration import left_out_errors
+
+    if not wanted.leave_one_out:
+        return ()
+    return left_out_errors(
+        solved,
+        case.landmarks,
+        guides=guides,
+        threads=wanted.threads or 1,
+        progress=lambda share: progress("landmarks left out", 0.88 + 0.02 * share),
+    )
+
+
+def _registered(
+    case: Case, wanted: Wanted, guides: Sequence[Landmark], *, segmented: bool, progress: Progress
+) -> Solved:
     progress("loading the numerical libraries", 0.0)
-    from coreg.registration import register
+    from coreg.registration import solve
     from coreg.settings import RegistrationSettings, surface_of
 
-    return register(
+    return solve(
         case,
         settings=RegistrationSettings(
             surface=surface_of("segmented" if segmented else "outlined"), seed=wanted.seed
@@ -228,6 +283,7 @@ def _registered(case: Case, wanted: Wanted, *, segmented: bool, progress: Progre
         device=wanted.device,
         threads=wanted.threads or 1,
         progress=part_of(progress, 0.05, 1.0),
+        guides=guides,
     )
 
 
@@ -290,6 +346,7 @@ def _written(
     registration: Registration,
     truth: VirtualCatheterPath | None,
     found: Found,
+    left_out: tuple[LandmarkError, ...],
     *,
     progress: Progress,
 ) -> Outcome:
@@ -305,7 +362,7 @@ def _written(
     write_frames(folder / "frames.csv", registration.path)
     write_registration(folder, registration, case_id=case.id)
     if errors:
-        write_validation(folder / "validation.csv", errors)
+        write_validation(folder / "validation.csv", errors, guides=registration.guides, left_out=left_out)
         write_landmarks(folder / LANDMARKS, case.landmarks)
     half = part_of(progress, 0.0, 0.5)
     more = _written_segmentations(
@@ -317,11 +374,12 @@ def _written(
         registration,
         errors,
         truth_errors,
+        left_out=left_out,
         more=more,
         notes=registration.provenance["notes"],
         progress=part_of(progress, 0.5 if more else 0.0, 1.0),
     )
-    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, found)
+    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, found, left_out=left_out)
 
 
 def _written_segmentations(
@@ -355,10 +413,7 @@ def headline(outcome: Outcome) -> str:
     placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
     rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
     rows += _segmented_rows(outcome.found)
-    if outcome.errors:
-        rows.append(
-            (f"landmarks ({len(outcome.errors)})", f"{mean_errors(outcome.errors)}, mean absolute error")
-        )
+    rows += _landmark_rows(outcome)
     if outcome.truth_errors is not None:
         truth = outcome.truth_errors
         rows.append((f"all frames ({len(truth.frame)})", f"{mean_errors([truth])}, mean absolute error"))
@@ -368,6 +423,23 @@ def headline(outcome: Outcome) -> str:
         ("report", str(outcome.out / REPORT)),
     ]
     return aligned(rows)
+
+
+def _landmark_rows(outcome: Outcome) -> list[tuple[str, str]]:
+    """Errors at landmarks, told apart by what they are worth."""
+    from coreg.validation import unguided
+
+    free = unguided(outcome.errors, outcome.registration.guides)
+    used = [each for each in outcome.errors if each.id in outcome.registration.guides]
+    rows = []
+    if free:
+        rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
+    if used:
+        rows.append((f"guides ({len(used)})", f"{mean_errors(used)}, fit residual, not accuracy"))
+    if outcome.left_out:
+        name = f"left out ({len(outcome.left_out)})"
+        rows.append((name, f"{mean_errors(outcome.left_out)}, each without it and its branch"))
+    return rows
 
 
 def _segmented_rows(found: Found) -> list[tuple[str, str]]:
@@ -427,6 +499,9 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         )
     if outcome.errors:
         data["landmarks"] = errors_data(outcome.errors)
+        data["guides"] = registration.guides
+    if outcome.left_out:
+        data["landmarks_left_out"] = errors_data(outcome.left_out)
     if outcome.truth_errors is not None:
         data["all_frames"] = mean_data([outcome.truth_errors])
     return data

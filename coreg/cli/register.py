@@ -29,13 +29,6 @@ class Method(StrEnum):
     bspline = "bspline"
 
 
-def _no_landmarks_yet(value: bool) -> bool:
-    if value:
-        msg = "guiding by landmarks is planned but not available yet; landmarks validate only"
-        raise typer.BadParameter(msg)
-    return value
-
-
 def register(
     *,
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case.toml, or the folder that holds it.")],
@@ -47,7 +40,18 @@ def register(
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.auto,
     phase: PhaseOption = Phase.auto,
     use_landmarks: Annotated[
-        bool, typer.Option("--use-landmarks", hidden=True, callback=_no_landmarks_yet)
+        bool, typer.Option("--use-landmarks", help="Let the case's landmarks guide, beside the lumens.")
+    ] = False,
+    lock_landmarks: Annotated[
+        str | None,
+        typer.Option("--lock-landmarks", metavar="ID[,ID]|all", help="Guides that the result has to meet."),
+    ] = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out",
+            help="Measure each landmark also on a path found without it and without its branch.",
+        ),
     ] = False,
     force: Force = False,
     seed: Seed = 0,
@@ -66,7 +70,23 @@ def register(
     from coreg.cli.console import Console
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    wanted = Wanted(method.value, device.value, seed, threads, force, phase)
+    locked = tuple(each.strip() for each in (lock_landmarks or "").split(",") if each.strip())
+    use_landmarks = use_landmarks or bool(locked)
+    if method != Method.nonrigid and (use_landmarks or leave_one_out):
+        option = "--use-landmarks" if use_landmarks else "--leave-one-out"
+        msg = f"{option} needs --method nonrigid, found {method.value}"
+        raise typer.BadParameter(msg)
+    wanted = Wanted(
+        method.value,
+        device.value,
+        seed,
+        threads,
+        force,
+        phase,
+        use_landmarks=use_landmarks,
+        locked=locked,
+        leave_one_out=leave_one_out,
+    )
     with console.progress() as progress:
         outcome = register_case(case, out, wanted, progress=progress)
     for stage, cost in outcome.registration.costs.items():

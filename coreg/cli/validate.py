@@ -31,8 +31,8 @@ def validate(
     from coreg.cli.console import RESEARCH_ONLY, Console
     from coreg.io.files import unusable
     from coreg.io.landmark_files import read_landmarks
-    from coreg.io.results import read_registration, write_validation
-    from coreg.validation import landmark_errors
+    from coreg.io.results import read_left_out, read_registration, write_validation
+    from coreg.validation import landmark_errors, unguided
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     registration = read_registration(folder)
@@ -43,12 +43,18 @@ def validate(
     if not errors:
         expected = "at least one landmark with a frame and x_mm, y_mm, z_mm"
         raise unusable(source, "landmarks", found="no complete pair", expected=expected)
-    write_validation((folder if folder.is_dir() else folder.parent) / "validation.csv", errors)
+    table = (folder if folder.is_dir() else folder.parent) / "validation.csv"
+    # Errors at the case's own landmarks left out stay true: the registration is the same.
+    kept = read_left_out(table) if landmarks is None and table.exists() else ()
+    write_validation(table, errors, guides=registration.guides, left_out=kept)
     for each in errors:
         if each.reason:
             console.note(f"{each.id}: {each.reason}")
-    summary = (
-        f"mean absolute error: {mean_errors(errors)}; verdict of the registration: {registration.verdict}"
-    )
+    free = unguided(errors, registration.guides)
+    parts = [f"mean absolute error: {mean_errors(free)}"] if free else []
+    if len(free) < len(errors):
+        used = [each for each in errors if each not in free]
+        parts.append(f"fit residual at {len(used)} guides, not accuracy: {mean_errors(used)}")
+    summary = "; ".join([*parts, f"verdict of the registration: {registration.verdict}"])
     data = errors_data(errors) | {"verdict": registration.verdict, "use": RESEARCH_ONLY}
     console.outcome(f"{error_table(errors)}\n{summary}\n{RESEARCH_ONLY}", data)

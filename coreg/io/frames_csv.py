@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.io.files import unusable
-from coreg.io.tables import Table, read_table, write_table
+from coreg.io.tables import Cell, Table, read_table, write_table
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,6 +42,19 @@ VALIDATION_COLUMNS = (
     "error_tangential_mm",
     "error_3d_mm",
 )
+_LEFT_OUT = ("error_frames", "error_mm", "error_deg", "error_tangential_mm", "error_3d_mm")
+_SUFFIX = "_left_out"
+
+
+class LeftOut(NamedTuple):
+    """Errors of a landmark on a path found without it, as `coreg.validation.LandmarkError` has them."""
+
+    id: str
+    error_frames: float
+    error_mm: float
+    error_deg: float
+    error_tangential_mm: float
+    error_3d_mm: float
 
 
 def write_frames(path: Path, catheter_path: VirtualCatheterPath) -> None:
@@ -100,10 +113,54 @@ def read_frames(path: Path) -> VirtualCatheterPath:
         raise unusable(path, "poses", found=str(error), expected="perpendicular unit axes") from error
 
 
-def write_validation(path: Path, errors: Iterable[Any]) -> None:
-    """Write validation.csv from objects that have its columns as attributes; NaN becomes empty."""
-    rows = ([getattr(each, name) for name in VALIDATION_COLUMNS] for each in errors)
-    write_table(path, VALIDATION_COLUMNS, rows)
+def write_validation(
+    path: Path,
+    errors: Iterable[Any],
+    *,
+    guides: Mapping[str, str] | None = None,
+    left_out: Sequence[Any] = (),
+) -> None:
+    """Write validation.csv; NaN becomes empty.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    errors : iterable
+        Objects that have its columns as attributes.
+    guides : mapping of str to str, optional
+        What landmarks were used as, by id; where there are any, they have a column.
+    left_out : sequence
+        Errors of the same landmarks on paths found without them; where there are any, they have columns.
+    """
+    names, own = list(VALIDATION_COLUMNS), {each.id: each for each in left_out}
+    names += ["used_as"] if guides else []
+    names += [name + _SUFFIX for name in _LEFT_OUT] if own else []
+    rows = []
+    for each in errors:
+        row: list[Cell] = [getattr(each, name) for name in VALIDATION_COLUMNS]
+        row += [guides.get(each.id)] if guides else []
+        row += [getattr(own.get(each.id), name, None) for name in _LEFT_OUT] if own else []
+        rows.append(row)
+    write_table(path, names, rows)
+
+
+def read_left_out(path: Path) -> tuple[LeftOut, ...]:
+    """Read the errors of landmarks left out from validation.csv; none where it has no such columns.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, or a cell is no number.
+    """
+    columns = tuple(name + _SUFFIX for name in _LEFT_OUT)
+    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *columns))
+    if not all(name in table for name in columns):
+        return ()
+    values = np.column_stack([table.numbers(name) for name in columns])
+    return tuple(
+        LeftOut(name, *map(float, row)) for name, row in zip(table.columns["id"], values, strict=True)
+    )
 
 
 def _truths(table: Table, name: str) -> npt.NDArray[np.bool_]:

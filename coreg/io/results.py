@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coreg.io.files import existing_file, unusable
-from coreg.io.frames_csv import read_frames, write_frames, write_validation
+from coreg.io.frames_csv import read_frames, read_left_out, write_frames, write_validation
 from coreg.io.registration_json import read_registration, write_registration
 from coreg.io.result_folder import replaced_folder
 
 __all__ = [
     "read_frames",
+    "read_left_out",
     "read_registration",
     "replaced_folder",
     "sha256_of",

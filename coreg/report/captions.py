@@ -9,6 +9,16 @@ in the images have names of their own, with "CCTA" or "pullback" before them: eq
 same branch.
 """
 
+GUIDES = """
+Landmarks that guided the registration, or were locked, are met because they were asked for: the error there
+is the fit's residual and says nothing of its accuracy.
+"""
+
+LEFT_OUT = """
+"Left out" is measured on a path that was found without the landmark as a guide and, for a branch, with its
+mouth closed in both lumens. It starts from the same placements that were compared before.
+"""
+
 TRUTH = """
 This patient is synthetic, so the exact pose of every frame is known. Errors are found minus true; positive
 is too far distal, or turned too far from +column towards +row. Shaded frames are marked as not reliable.

@@ -50,12 +50,22 @@ def write_report(
     errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None = None,
     *,
+    left_out: Sequence[LandmarkError] = (),
     more: Sequence[Part] = (),
     notes: Sequence[str] = (),
     progress: Progress = silent,
 ) -> None:
     """Write ``report.html``; see ``report_html``."""
-    html = report_html(case, registration, errors, truth_errors, more=more, notes=notes, progress=progress)
+    html = report_html(
+        case,
+        registration,
+        errors,
+        truth_errors,
+        left_out=left_out,
+        more=more,
+        notes=notes,
+        progress=progress,
+    )
     path.write_text(html, encoding="utf-8")
 
 
@@ -65,6 +75,7 @@ def report_html(
     errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None = None,
     *,
+    left_out: Sequence[LandmarkError] = (),
     more: Sequence[Part] = (),
     notes: Sequence[str] = (),
     progress: Progress = silent,
@@ -81,6 +92,8 @@ def report_html(
         At paired landmarks; may be empty.
     truth_errors : FrameErrors, optional
         Of all frames, where a phantom's exact poses are known.
+    left_out : sequence of LandmarkError
+        At the same landmarks, each on a path found without it.
     more : sequence of Part
         Further sections, such as those of a segmentation, before how it was made.
     notes : sequence of str
@@ -91,7 +104,7 @@ def report_html(
     progress(STAGE, 0.0)
     data = measured(case, registration)
     with look():
-        parts = _parts(case, registration, data, errors, truth_errors, progress)
+        parts = _parts(case, registration, data, errors, left_out, truth_errors, progress)
     known = [each for each in case.landmarks if each.id in {error.id for error in errors}]
     rigid_errors = landmark_errors(registration.rigid_path, known)
     pullback = case.pullback
@@ -110,7 +123,7 @@ def report_html(
             registration.reasons,
             unique(notes),
         ),
-        cards(registration, errors, rigid_errors, truth_errors, area_agreement(data)),
+        cards(registration, errors, rigid_errors, truth_errors, area_agreement(data), left_out=left_out),
         [*parts, *more, *_making_parts(registration)],
     )
 
@@ -120,11 +133,12 @@ def _parts(
     registration: Registration,
     data: Measured,
     errors: Sequence[LandmarkError],
+    left_out: Sequence[LandmarkError],
     truth_errors: FrameErrors | None,
     progress: Progress,
 ) -> list[Part]:
     steps: list[Callable[[], Sequence[Part]]] = [
-        lambda: _landmark_part(registration, case, data, errors),
+        lambda: _landmark_part(registration, case, data, errors, left_out),
         lambda: _truth_part(data, truth_errors),
         lambda: _lengthwise_parts(registration, case, data, errors),
         lambda: _fit_part(data, registration),
@@ -141,13 +155,21 @@ def _parts(
 
 
 def _landmark_part(
-    registration: Registration, case: Case, data: Measured, errors: Sequence[LandmarkError]
+    registration: Registration,
+    case: Case,
+    data: Measured,
+    errors: Sequence[LandmarkError],
+    left_out: Sequence[LandmarkError],
 ) -> list[Part]:
     if not errors:
         return []
     sections = sections_at_landmarks(data, registration.path, case.landmarks, errors)
     figures = [svg_uri(cross_sections(sections))] if sections else []
-    return [Part("landmarks", "Landmarks", captions.LANDMARKS, figures, [landmark_table(errors)])]
+    table = landmark_table(errors, guides=registration.guides, left_out=left_out)
+    caption = captions.LANDMARKS
+    caption += captions.GUIDES if registration.guides else ""
+    caption += captions.LEFT_OUT if left_out else ""
+    return [Part("landmarks", "Landmarks", caption, figures, [table])]
 
 
 def _truth_part(data: Measured, truth_errors: FrameErrors | None) -> list[Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +13,11 @@ from coreg.catheter_path import VirtualCatheterPath
 from coreg.result import Hypothesis, Registration
 from coreg.rounding import rounded_text
 from coreg.stretches import counted
-from coreg.validation import FrameErrors, LandmarkError
+from coreg.validation import FrameErrors, LandmarkError, unguided
 
 FloatArray = npt.NDArray[np.float64]
 DASH = "\N{EN DASH}"
+LEFT_OUT_FIELDS = (("error_frames", 1), ("error_mm", 2), ("error_deg", 1), ("error_3d_mm", 2))
 
 
 class Table(NamedTuple):
@@ -60,6 +61,8 @@ def cards(
     rigid_errors: Sequence[LandmarkError],
     truth_errors: FrameErrors | None,
     area_correlation: float,
+    *,
+    left_out: Sequence[LandmarkError] = (),
 ) -> list[Card]:
     """Choose the numbers that head the page."""
     path = registration.path
@@ -72,9 +75,12 @@ def cards(
     placed, reliable = int(path.posed.sum()), int((path.reliable & path.posed).sum())
     found = [Card("frames placed", f"{placed} of {len(path)}", f"{reliable} reliable; {where}")]
     if errors:
+        where, told = _telling(errors, left_out, registration.guides)
+        ids = [each.id for each in told]
+        rigid_there = [each for each in rigid_errors if each.id in ids]
         found += [
-            _error_card("at landmarks, along the vessel", errors, rigid_errors, "error_mm", "mm"),
-            _error_card("at landmarks, rotation", errors, rigid_errors, "error_deg", "°"),
+            _error_card(f"{where}, along the vessel", told, rigid_there, "error_mm", "mm"),
+            _error_card(f"{where}, rotation", told, rigid_there, "error_deg", "°"),
         ]
     elif truth_errors is None:
         note = "the case pairs no landmark, so nothing here measures how far off the placement is"
@@ -102,6 +108,16 @@ def cards(
         Card("CCTA radius", scale, "of the pullback's, fitted; changes no measurement"),
         Card("margin", margin, f"how much worse the best other placement fits{_runner_up(registration)}"),
     ]
+
+
+def _telling(
+    errors: Sequence[LandmarkError], left_out: Sequence[LandmarkError], guides: Container[str]
+) -> tuple[str, Sequence[LandmarkError]]:
+    """Choose the errors that tell most: left out, else of no guides, else what the guides' fit left."""
+    if left_out:
+        return "at landmarks left out", left_out
+    free = unguided(errors, guides)
+    return ("at landmarks", free) if free else ("fit residual at guides", errors)
 
 
 def _runner_up(registration: Registration) -> str:
@@ -132,24 +148,55 @@ def _error_card(
     return Card(name, text(errors), note)
 
 
-def landmark_table(errors: Sequence[LandmarkError]) -> Table:
-    """List landmark errors, found minus expected, with their mean absolute values."""
-    header = ("landmark", "kind", "frame annotated", "frame found", "frames", "mm", "degrees",
-              "tangential mm", "3-D mm", "remark")  # fmt: skip
+def landmark_table(
+    errors: Sequence[LandmarkError],
+    *,
+    guides: Mapping[str, str] | None = None,
+    left_out: Sequence[LandmarkError] = (),
+) -> Table:
+    """List landmark errors, found minus expected, with their mean absolute values.
+
+    Parameters
+    ----------
+    errors : sequence of LandmarkError
+        On the registration itself.
+    guides : mapping of str to str, optional
+        What landmarks were used as, by id; where there are any, they have a column.
+    left_out : sequence of LandmarkError
+        At the same landmarks, each on a path found without it; where there are any, they have columns.
+    """
     fields = (("error_frames", 1), ("error_mm", 2), ("error_deg", 1), ("error_tangential_mm", 2))
+    own = {each.id: each for each in left_out}
+    header = ["landmark", "kind", *(["used as"] if guides else []), "frame annotated", "frame found"]
+    words = (0, 1, 2) if guides else (0, 1)
+    header += ["frames", "mm", "degrees", "tangential mm", "3-D mm"]
+    header += [f"left out: {unit}" for unit in ("frames", "mm", "degrees", "3-D mm")] if own else []
     rows = [
-        [each.id, each.kind, number(each.frame_expected, 1), number(each.frame_found, 1)]
+        [each.id, each.kind, *([guides.get(each.id, "check")] if guides else [])]
+        + [number(each.frame_expected, 1), number(each.frame_found, 1)]
         + [number(getattr(each, field), digits, signed=True) for field, digits in fields]
-        + [number(each.error_3d_mm), each.reason]
+        + [number(each.error_3d_mm)]
+        + (_left_out_cells(own.get(each.id)) if own else [])
+        + [each.reason]
         for each in errors
     ]
-    total = ["mean absolute", "", "", ""]
-    total += [
-        number(mean_absolute([getattr(each, field) for each in errors]), digits) for field, digits in fields
+    total = ["mean absolute", *[""] * (len(words) + 1)]
+    total += [_mean_text(errors, field, digits) for field, digits in (*fields, ("error_3d_mm", 2))]
+    total += [_mean_text(left_out, field, digits) for field, digits in LEFT_OUT_FIELDS] if own else []
+    return Table([*header, "remark"], rows, [*total, ""], (*words, len(header)))
+
+
+def _left_out_cells(error: LandmarkError | None) -> list[str]:
+    if error is None:
+        return [DASH] * len(LEFT_OUT_FIELDS)
+    return [
+        number(getattr(error, field), digits, signed=field != "error_3d_mm")
+        for field, digits in LEFT_OUT_FIELDS
     ]
-    return Table(
-        header, rows, [*total, number(mean_absolute([each.error_3d_mm for each in errors])), ""], (0, 1, 9)
-    )
+
+
+def _mean_text(errors: Sequence[LandmarkError], field: str, digits: int) -> str:
+    return number(mean_absolute([getattr(each, field) for each in errors]), digits)
 
 
 def truth_table(errors: FrameErrors) -> Table:

@@ -10,7 +10,7 @@ from coreg.validation.cohort_statistics import (
     summary,
 )
 from coreg.validation.frame_errors import FrameErrors, frame_errors
-from coreg.validation.landmark_errors import LandmarkError, landmark_errors
+from coreg.validation.landmark_errors import LandmarkError, landmark_errors, unguided
 from coreg.validation.lumen_errors import (
     BranchErrors,
     LumenOverlap,
@@ -41,4 +41,5 @@ __all__ = [
     "paired_difference",
     "radius_errors",
     "summary",
+    "unguided",
 ]

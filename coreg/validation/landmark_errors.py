@@ -7,7 +7,7 @@ there with the annotated angle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,6 +72,11 @@ def landmark_errors(path: VirtualCatheterPath, landmarks: Sequence[Landmark]) ->
         In the landmarks' order.
     """
     return tuple(_error(path, each) for each in landmarks if each.paired)
+
+
+def unguided(errors: Sequence[LandmarkError], guides: Container[str]) -> tuple[LandmarkError, ...]:
+    """Errors at landmarks that did not guide the registration; at those that did they are its residuals."""
+    return tuple(each for each in errors if each.id not in guides)
 
 
 class _Meeting(NamedTuple):

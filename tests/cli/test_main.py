@@ -59,7 +59,7 @@ def test_every_command_has_help_with_an_example(coreg, command):
         ("segment",),
         ("register", "case.toml"),
         ("register", "case.toml", "--out", "x", "--method", "affine"),
-        ("register", "case.toml", "--out", "x", "--use-landmarks"),
+        ("register", "case.toml", "--out", "x", "--method", "rigid", "--use-landmarks"),
         ("register", "case.toml", "--out", "x", "--device", "tpu"),
         ("register", "case.toml", "--out", "x", "--threads", "0"),
         ("demo", "--seed", "-1"),
