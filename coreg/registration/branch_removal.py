@@ -7,6 +7,7 @@ along it, and in the CCTA what lies beyond it is no longer lumen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, label, median_filter
 from scipy.spatial import cKDTree
 
-from coreg.contours import radial_profiles
+from coreg.contours import centroid_mm, radial_profiles
 from coreg.landmarks import Landmark
 from coreg.pullback import Pullback
 from coreg.registration.guides import Guide
@@ -37,6 +38,9 @@ NEAR_MM = 1.5
 MARGIN_MM = 0.3
 # Where nothing bulges.
 USUAL_MOUTH_MM = 1.0
+# Beyond this from the axis the CCTA's distance is left as it is.
+REACH_MM = 6.0
+ROUNDS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,30 +143,67 @@ def _grown(bulging: BoolArray, away_mm: FloatArray, middle: int) -> BoolArray:
     return np.roll(binary_dilation(mouth, iterations=max(1, round(MARGIN_MM / STEP_MM))), -shift, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Sections:
+    """Sections along a vessel with a mouth closed.
+
+    Attributes
+    ----------
+    centre_mm : (N, 2) array
+        Their middles.
+    radius_mm : (N, ANGLES) array
+        By angle about the middle.
+    mouth : (N, ANGLES) bool array
+        Where they were closed.
+    """
+
+    centre_mm: FloatArray
+    radius_mm: FloatArray
+    mouth: BoolArray
+
+
+def _closed_sections(
+    place_mm: FloatArray,
+    contours: Sequence[FloatArray],
+    centre_mm: FloatArray,
+    *,
+    at_mm: float,
+    toward_mm: FloatArray | None,
+) -> _Sections:
+    """Close a mouth in contours (N of (K, 2)); their middles are drawn towards it at first, then less."""
+    centre = centre_mm.copy()
+    for _ in range(ROUNDS):
+        profile = radial_profiles(contours, centre, ANGLES)
+        middle = np.array([np.interp(at_mm, place_mm, each) for each in centre.T])
+        angle = None if toward_mm is None else float(np.arctan2(*(toward_mm - middle)[::-1]))
+        wall = closed_wall(place_mm, profile, at_mm=at_mm, angle_rad=angle)
+        rows = wall.rows(place_mm)
+        mouth = wall.mouth[rows] & (rows >= 0)[:, None]
+        radius = np.where(mouth, np.minimum(profile, wall.radius_mm[rows]), profile)
+        found = _Sections(centre.copy(), radius, mouth)
+        for k in np.flatnonzero(mouth.any(axis=1)):
+            centre[k] = centroid_mm(_contour(radius[k], centre[k]))
+    return found
+
+
 def _closed_pullback(pullback: Pullback, seen: Observations, guide: Guide) -> Pullback:
     near = np.flatnonzero(np.abs(seen.depth_mm - guide.depth_mm) <= WALL_MM + MOUTH_MM)
     if len(near) < 2:
         return pullback
     flip = np.array([1.0, -1.0]) if pullback.view == "looking-proximal" else np.ones(2)
     frames = pullback.frame[seen.row[near]].tolist()
-    centres = seen.centre_mm[near]
-    profile = radial_profiles([pullback.lumen[frame] * flip for frame in frames], centres, ANGLES)
-    angle = _about(guide)
-    wall = closed_wall(seen.depth_mm[near], profile, at_mm=guide.depth_mm, angle_rad=angle)
+    toward = guide.wall_mm * np.array([np.cos(guide.angle_rad), np.sin(guide.angle_rad)])
+    sections = _closed_sections(
+        seen.depth_mm[near],
+        [pullback.lumen[frame] * flip for frame in frames],
+        seen.centre_mm[near],
+        at_mm=guide.depth_mm,
+        toward_mm=toward if np.isfinite(guide.angle_rad) else None,
+    )
     lumen = dict(pullback.lumen)
-    for i, row in enumerate(wall.rows(seen.depth_mm[near])):
-        if row >= 0 and wall.mouth[row].any():
-            radius = np.where(wall.mouth[row], np.minimum(profile[i], wall.radius_mm[row]), profile[i])
-            lumen[frames[i]] = _contour(radius, centres[i]) * flip
+    for k in np.flatnonzero(sections.mouth.any(axis=1)):
+        lumen[frames[k]] = _contour(sections.radius_mm[k], sections.centre_mm[k]) * flip
     return replace(pullback, lumen=lumen)
-
-
-def _about(guide: Guide) -> float | None:
-    """Direction of a guide about the lumen's middle instead of the catheter."""
-    if not np.isfinite(guide.angle_rad):
-        return None
-    x, y = guide.wall_mm * np.array([np.cos(guide.angle_rad), np.sin(guide.angle_rad)]) - guide.centre_mm
-    return float(np.arctan2(y, x))
 
 
 def _contour(radius_mm: FloatArray, centre_mm: FloatArray) -> FloatArray:
@@ -172,38 +213,41 @@ def _contour(radius_mm: FloatArray, centre_mm: FloatArray) -> FloatArray:
 
 def _closed_vessel(vessel: Vessel, world_mm: FloatArray) -> Vessel:
     s = vessel.arc_length_mm
-    near = int(np.linalg.norm(vessel.points_mm - world_mm, axis=1).argmin())
-    x, y = _in_section(vessel, np.array([near]), world_mm[None])[0]
-    valid = np.flatnonzero(vessel.valid)
-    wall = closed_wall(
-        s[valid], vessel.profile_mm[valid], at_mm=float(s[near]), angle_rad=float(np.arctan2(y, x))
-    )
-    if not wall.mouth.any():
+    at = int(np.linalg.norm(vessel.points_mm - world_mm, axis=1).argmin())
+    near = np.flatnonzero(vessel.valid & (np.abs(s - s[at]) <= WALL_MM + MOUTH_MM))
+    if len(near) < 2:
         return vessel
-    profile = vessel.profile_mm.copy()
-    rows = wall.rows(s)
-    shut = (rows >= 0) & vessel.valid
-    profile[shut] = np.where(wall.mouth[rows[shut]], wall.radius_mm[rows[shut]], profile[shut])
-    return replace(vessel, profile_mm=profile, distance=_closed_distance(vessel, wall))
+    centre = vessel.centre_mm[near]
+    sections = _closed_sections(
+        s[near],
+        [_contour(*each) for each in zip(vessel.profile_mm[near], centre, strict=True)],
+        centre,
+        at_mm=float(s[at]),
+        toward_mm=_in_section(vessel, np.array([at]), world_mm[None])[0],
+    )
+    shut = sections.mouth.any(axis=1)
+    profile, middle = vessel.profile_mm.copy(), vessel.centre_mm.copy()
+    profile[near[shut]], middle[near[shut]] = sections.radius_mm[shut], sections.centre_mm[shut]
+    distance = _closed_distance(vessel, near, sections)
+    return replace(vessel, profile_mm=profile, centre_mm=middle, distance=distance)
 
 
-def _closed_distance(vessel: Vessel, wall: Wall) -> Volume:
+def _closed_distance(vessel: Vessel, stations: npt.NDArray[np.int64], sections: _Sections) -> Volume:
     """Put what lies beyond the closed wall, in the directions of the mouth, outside the lumen."""
+    box, world = _voxels_near(vessel.distance, vessel.points_mm[stations], reach_mm=REACH_MM)
+    section_of = np.full(len(vessel.points_mm), -1)
+    section_of[stations] = np.arange(len(stations))
+    distance, nearest = cKDTree(vessel.points_mm).query(world, distance_upper_bound=REACH_MM)
+    voxel = np.flatnonzero(np.isfinite(distance))
+    voxel = voxel[section_of[nearest[voxel]] >= 0]
+    section = section_of[nearest[voxel]]
+    off = _in_section(vessel, nearest[voxel], world[voxel]) - sections.centre_mm[section]
+    turn = np.rint(np.arctan2(off[:, 1], off[:, 0]) * ANGLES / (2.0 * np.pi)).astype(np.int64) % ANGLES
+    beyond = np.linalg.norm(off, axis=1) - sections.radius_mm[section, turn]
     values = np.array(vessel.distance.values)
-    rows = wall.rows(vessel.arc_length_mm)
-    stations = np.flatnonzero((rows >= 0) & wall.mouth[rows].any(axis=1))
-    box, world = _voxels_near(vessel.distance, vessel.points_mm[stations], reach_mm=6.0)
-    distance, nearest = cKDTree(vessel.points_mm).query(world, distance_upper_bound=6.0)
-    inside = np.isfinite(distance)
-    inside[inside] &= np.isin(nearest[inside], stations)
-    station = nearest[inside]
-    x, y = _in_section(vessel, station, world[inside]).T
-    place = np.rint(np.arctan2(y, x) * ANGLES / (2.0 * np.pi)).astype(np.int64) % ANGLES
-    in_mouth = wall.mouth[rows[station], place]
-    beyond = np.hypot(x, y) - wall.radius_mm[rows[station], place]
     part = values[box].reshape(-1)
-    at = np.flatnonzero(inside)[in_mouth]
-    part[at] = np.maximum(part[at], beyond[in_mouth])
+    in_mouth = sections.mouth[section, turn]
+    part[voxel[in_mouth]] = np.maximum(part[voxel[in_mouth]], beyond[in_mouth])
     values[box] = part.reshape(values[box].shape)
     return Volume(values, vessel.distance.index_to_world)
 
@@ -224,6 +268,6 @@ def _voxels_near(
 
 
 def _in_section(vessel: Vessel, station: npt.NDArray[np.int64], world_mm: FloatArray) -> FloatArray:
-    """Points (V, 3) along normal and binormal of a station each, from its section's middle, (V, 2)."""
+    """Points (V, 3) along normal and binormal of a station each, from the axis, (V, 2)."""
     off = world_mm - vessel.points_mm[station]
-    return np.einsum("vi,vij->vj", off, vessel.frames[station][..., :2]) - vessel.centre_mm[station]
+    return np.einsum("vi,vij->vj", off, vessel.frames[station][..., :2])

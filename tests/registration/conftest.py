@@ -45,15 +45,15 @@ def radius(z_mm, angle_rad):
     return np.maximum(out, 0.7)
 
 
-def section(z_mm, *, turn_rad=0.0, scale=1.0, catheter=(0.0, 0.0), count=180):
+def section(z_mm, *, turn_rad=0.0, scale=1.0, catheter=(0.0, 0.0), count=180, radius_of=radius):
     """Contour (count, 2) that an image sees whose column axis is turned by ``turn_rad`` from +x."""
     angles = 2.0 * np.pi * np.arange(count) / count
-    wall = radius(z_mm, angles)[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    wall = radius_of(z_mm, angles)[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
     cosine, sine = np.cos(turn_rad), np.sin(turn_rad)
     return scale * (wall - np.array(catheter)) @ np.array([[cosine, -sine], [sine, cosine]])
 
 
-def pullback(z_mm, *, turn_rad=0.0, scale=1.0, catheter=(0.0, 0.0), **extra):
+def pullback(z_mm, *, turn_rad=0.0, scale=1.0, catheter=(0.0, 0.0), radius_of=radius, **extra):
     """Pullback whose row i lies at z_mm[i], rising; positions are what a motor of true speed says."""
     z_mm = np.asarray(z_mm, dtype=float)
     turn = np.broadcast_to(turn_rad, z_mm.shape)
@@ -61,17 +61,17 @@ def pullback(z_mm, *, turn_rad=0.0, scale=1.0, catheter=(0.0, 0.0), **extra):
     position = z_mm.max() - z_mm
     frame = np.arange(len(z_mm))[::-1]
     contours = {
-        int(f): section(z, turn_rad=t, scale=scale, catheter=c)
+        int(f): section(z, turn_rad=t, scale=scale, catheter=c, radius_of=radius_of)
         for f, z, t, c in zip(frame, z_mm, turn, catheter, strict=True)
     }
     return Pullback(frame, position, contours, **extra)
 
 
-def surface(scale=1.0, around=120):
+def surface(scale=1.0, around=120, radius_of=radius):
     """Mantle of the tube, faces counter-clockwise from outside, 5 mm longer than the axis at each end."""
     angles = 2.0 * np.pi * np.arange(around) / around
     z = np.arange(-5.0, LENGTH_MM + 5.01, 0.25)
-    r = scale * radius(z[:, None], angles[None])
+    r = scale * radius_of(z[:, None], angles[None])
     points = np.stack([r * np.cos(angles), r * np.sin(angles), np.broadcast_to(z[:, None], r.shape)], axis=-1)
     ring, i = np.indices((len(z) - 1, around))
     a, b = ring * around + i, ring * around + (i + 1) % around
