@@ -269,5 +269,5 @@ def _provenance(device: torch.device) -> dict[str, str]:
     return {
         "coreg": __version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        **{name: version(name) for name in ("numpy", "scipy", "torch")},
+        **{name: version(name) for name in ("numpy", "scipy", "SimpleITK", "torch")},
     }
