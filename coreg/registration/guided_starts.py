@@ -16,7 +16,7 @@ from coreg.registration.path_model import VesselTensors
 FloatArray = npt.NDArray[np.float64]
 
 # Speeds and twists beyond these are those of a wrong pair.
-STRETCHES = (0.8, 1.25)
+STRETCHES = (0.65, 1.5)
 MANUAL_STRETCHES = (0.5, 2.0)
 TWIST_RAD_PER_MM = np.radians(10.0)
 NEAREST_MM = 3.0

@@ -237,3 +237,50 @@ def test_few_contours_are_told_and_frames_beyond_them_follow_the_pullback(tmp_pa
     arc_length = np.array([float(row["arc_length_mm"]) for row in rows if row["arc_length_mm"]])
     # The catheter comes back towards the ostium all the way, at about its own speed.
     assert np.ptp(arc_length) == pytest.approx(spacing * frames[-1], rel=0.15)
+
+
+def test_guides_and_landmarks_left_out_are_told_apart_in_every_file(coreg, sample, tmp_path):
+    out = tmp_path / "out"
+    done = coreg("register", sample, "--out", out, "--lock-landmarks", "B2,B6", "--leave-one-out", "--json")
+    assert done.status == 0, done.err
+    assert done.data["guides"] == {
+        "B2": "locked",
+        "B3": "guide",
+        "B4": "guide",
+        "B5": "guide",
+        "B6": "locked",
+    }
+    rows = {row["id"]: row for row in rows_of(out / "validation.csv")}
+    assert rows["B2"]["used_as"] == "locked"
+    # Locked ones are met, which says nothing; left out they are measured.
+    assert abs(float(rows["B2"]["error_mm"])) < 0.1
+    assert float(rows["B2"]["error_mm_left_out"]) == pytest.approx(
+        done.data["landmarks_left_out"]["errors"][0]["error_mm"]
+    )
+    for row in rows.values():
+        assert abs(float(row["error_mm_left_out"])) < 1.5
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "at landmarks left out, along the vessel" in html
+    assert "used as" in html
+    assert read_registration(out).guides["B2"] == "locked"
+    before = rows_of(out / "validation.csv")
+    again = coreg("validate", out)
+    assert again.status == 0
+    assert "fit residual at 5 guides, not accuracy" in " ".join(again.out.split())
+    assert rows_of(out / "validation.csv") == before
+
+
+def test_a_lock_on_a_landmark_that_is_not_there_is_wrong_usage(coreg, sample, tmp_path):
+    done = coreg("register", sample, "--out", tmp_path / "out", "--lock-landmarks", "B9")
+    assert done.status == 2
+    assert "found B9, expected all or some of B2, B3, B4, B5, B6" in " ".join(done.err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_guiding_without_a_pair_is_status_3(coreg, sample, tmp_path):
+    case = shutil.copytree(sample, tmp_path / "case")
+    text = (case / "case.toml").read_text()
+    (case / "case.toml").write_text(text.split("[landmarks]")[0])
+    done = coreg("register", case, "--out", tmp_path / "out", "--use-landmarks")
+    assert done.status == 3
+    assert "landmarks: found no complete pair" in " ".join(done.err.split())

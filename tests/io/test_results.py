@@ -16,6 +16,7 @@ from coreg.errors import InputError
 from coreg.io.frames_csv import FRAME_COLUMNS
 from coreg.io.results import (
     read_frames,
+    read_left_out,
     read_registration,
     write_frames,
     write_registration,
@@ -272,3 +273,28 @@ def test_validation_csv_has_the_contracts_columns(tmp_path):
         "id,kind,frame_expected,frame_found,error_frames,error_mm,error_deg,error_tangential_mm,error_3d_mm",
         "D1,branch,10,12.5,2.5,0.5,,,-0.25",
     ]
+    assert read_left_out(tmp_path / "v.csv") == ()
+
+
+def test_validation_csv_says_what_guided_and_what_was_left_out(tmp_path):
+    names = ("error_frames", "error_mm", "error_deg", "error_tangential_mm", "error_3d_mm")
+    plain = [
+        SimpleNamespace(
+            id=name, kind="branch", frame_expected=10.0, frame_found=10.5, **dict.fromkeys(names, 0.5)
+        )
+        for name in ("D1", "D2")
+    ]
+    out = [SimpleNamespace(id="D2", **dict(zip(names, (3.0, 0.6, -4.0, -0.1, math.nan), strict=True)))]
+    write_validation(tmp_path / "v.csv", plain, guides={"D1": "locked"}, left_out=out)
+    header, first, second = (tmp_path / "v.csv").read_text().splitlines()
+    assert header.endswith(
+        ",error_3d_mm,used_as,error_frames_left_out,error_mm_left_out,error_deg_left_out,"
+        "error_tangential_mm_left_out,error_3d_mm_left_out"
+    )
+    assert first.endswith(",0.5,locked,,,,,")
+    assert second.endswith(",0.5,,3,0.6,-4,-0.1,")
+    read = read_left_out(tmp_path / "v.csv")
+    assert [each.id for each in read] == ["D1", "D2"]
+    assert read[1].error_deg == -4.0
+    write_validation(tmp_path / "w.csv", plain, guides={"D1": "locked"}, left_out=read)
+    assert (tmp_path / "w.csv").read_text() == (tmp_path / "v.csv").read_text()

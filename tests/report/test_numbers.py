@@ -3,7 +3,8 @@ import pytest
 
 from coreg.report.figures_along import unwrapped_deg, windowed_slope
 from coreg.report.style import cell_edges, spans
-from coreg.report.tables import flat_table, frame_ranges, mean_absolute, number
+from coreg.report.tables import flat_table, frame_ranges, landmark_table, mean_absolute, number
+from coreg.validation import LandmarkError
 
 
 def test_slope_of_a_line_is_exact_at_irregular_frames():
@@ -63,3 +64,21 @@ def test_means_leave_out_what_was_not_measured():
 
 def test_nested_settings_are_flattened():
     assert flat_table({"a": {"b": 0.25}, "c": [1, 2]}).rows == [["a.b", "0.25"], ["c", "[1, 2]"]]
+
+
+def landmark_error(name, error_mm):
+    return LandmarkError(name, "branch", 10.0, 12.0, 2.0, error_mm, -3.0, -0.1, 0.4)
+
+
+def test_the_landmark_table_tells_residuals_of_guides_from_errors_left_out():
+    errors = [landmark_error("A", 0.1), landmark_error("B", -0.3)]
+    plain = landmark_table(errors)
+    assert "used as" not in plain.header
+    told = landmark_table(errors, guides={"A": "guide"}, left_out=[landmark_error("A", 0.9)])
+    for table in (plain, told):
+        assert {len(table.header), len(table.total)} == {len(row) for row in table.rows}
+        assert table.header[table.words[-1]] == "remark"
+    column = told.header.index("left out: mm")
+    assert [row[column] for row in told.rows] == ["+0.90", "\N{EN DASH}"]
+    assert told.total[column] == "0.90"
+    assert [row[told.header.index("used as")] for row in told.rows] == ["guide", "check"]
