@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, number, part_of, table
+from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, part_of
+from coreg.cli.landmarks import (
+    errors_data,
+    guiding_landmarks,
+    landmark_rows,
+    mean_data,
+    mean_errors,
+    paired_landmarks,
+)
 from coreg.cli.options import Phase
 from coreg.cli.provenance import provenance
 from coreg.cli.pullback_segmenting import (
@@ -232,22 +240,9 @@ def _with_found(case: Case, found: Found) -> Case:
 
 
 def _guides(case: Case, wanted: Wanted, path: Path) -> tuple[Landmark, ...]:
-    """Take the landmarks that are to guide, locked where that is wanted."""
-    from coreg.io.files import unusable
-
-    paired = [each for each in case.landmarks if each.paired]
-    if (wanted.use_landmarks or wanted.leave_one_out) and not paired:
-        expected = "at least one landmark with a frame and x_mm, y_mm, z_mm"
-        raise unusable(path, "landmarks", found="no complete pair", expected=expected)
-    if not wanted.use_landmarks:
-        return ()
-    known = [each.id for each in paired]
-    strange = [name for name in wanted.locked if name not in {*known, "all"}]
-    if strange:
-        msg = f"--lock-landmarks: found {strange[0]}, expected all or some of {', '.join(known)}"
-        raise typer.BadParameter(msg)
-    everyone = "all" in wanted.locked
-    return tuple(dataclasses.replace(each, locked=everyone or each.id in wanted.locked) for each in paired)
+    if wanted.leave_one_out:
+        paired_landmarks(case, path)
+    return guiding_landmarks(case, locked=wanted.locked, path=path) if wanted.use_landmarks else ()
 
 
 def _left_out(
@@ -413,7 +408,7 @@ def headline(outcome: Outcome) -> str:
     placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
     rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
     rows += _segmented_rows(outcome.found)
-    rows += _landmark_rows(outcome)
+    rows += landmark_rows(outcome.errors, registration.guides, outcome.left_out)
     if outcome.truth_errors is not None:
         truth = outcome.truth_errors
         rows.append((f"all frames ({len(truth.frame)})", f"{mean_errors([truth])}, mean absolute error"))
@@ -423,23 +418,6 @@ def headline(outcome: Outcome) -> str:
         ("report", str(outcome.out / REPORT)),
     ]
     return aligned(rows)
-
-
-def _landmark_rows(outcome: Outcome) -> list[tuple[str, str]]:
-    """Errors at landmarks, told apart by what they are worth."""
-    from coreg.validation import unguided
-
-    free = unguided(outcome.errors, outcome.registration.guides)
-    used = [each for each in outcome.errors if each.id in outcome.registration.guides]
-    rows = []
-    if free:
-        rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
-    if used:
-        rows.append((f"guides ({len(used)})", f"{mean_errors(used)}, fit residual, not accuracy"))
-    if outcome.left_out:
-        name = f"left out ({len(outcome.left_out)})"
-        rows.append((name, f"{mean_errors(outcome.left_out)}, each without it and its branch"))
-    return rows
 
 
 def _segmented_rows(found: Found) -> list[tuple[str, str]]:
@@ -456,21 +434,6 @@ def _segmented_rows(found: Found) -> list[tuple[str, str]]:
             rows.append(("heartbeat", gating_text(found.pullback.case, seen.gating)))
         rows += [("note", note) for note in seen.notes]
     return rows
-
-
-def mean_errors(errors: Sequence[Any]) -> str:
-    """Write mean absolute errors in frames, mm and degrees."""
-    frames, mm, degrees = (mean_absolute(errors, name) for name in ("error_frames", "error_mm", "error_deg"))
-    return f"{number(frames, 1)} frames, {number(mm)} mm, {number(degrees, 1)} degrees"
-
-
-def mean_absolute(errors: Sequence[Any], name: str) -> float:
-    """Mean absolute value of a field over errors, leaving out what could not be measured."""
-    import numpy as np
-
-    values = np.concatenate([np.atleast_1d(getattr(each, name)) for each in errors])
-    known = np.abs(values[np.isfinite(values)])
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:
@@ -505,36 +468,3 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
     if outcome.truth_errors is not None:
         data["all_frames"] = mean_data([outcome.truth_errors])
     return data
-
-
-def errors_data(errors: Sequence[LandmarkError]) -> dict[str, Any]:
-    """Put landmark errors into a form for machines."""
-    return mean_data(errors) | {"errors": [dataclasses.asdict(each) for each in errors]}
-
-
-def mean_data(errors: Sequence[Any]) -> dict[str, Any]:
-    """Mean absolute errors for machines."""
-    return {
-        f"mean_absolute_{name}": mean_absolute(errors, name)
-        for name in ("error_frames", "error_mm", "error_deg")
-    }
-
-
-def error_table(errors: Sequence[LandmarkError]) -> str:
-    """Write landmark errors as aligned text, found minus expected."""
-    header = ("landmark", "kind", "expected", "found", "frames", "mm", "degrees", "tangential mm", "3-D mm")
-    rows = [
-        (
-            each.id,
-            each.kind,
-            number(each.frame_expected, 1),
-            number(each.frame_found, 1),
-            number(each.error_frames, 1, signed=True),
-            number(each.error_mm, signed=True),
-            number(each.error_deg, 1, signed=True),
-            number(each.error_tangential_mm, signed=True),
-            number(each.error_3d_mm),
-        )
-        for each in errors
-    ]
-    return table(header, rows)

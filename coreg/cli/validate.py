@@ -27,8 +27,9 @@ def validate(
     Prints the errors, found minus expected, and rewrites validation.csv in the folder.
     """
     del seed, threads  # every command takes them; nothing here is random or heavy
-    from coreg.cli.compute import LANDMARKS, error_table, errors_data, mean_errors
+    from coreg.cli.compute import LANDMARKS
     from coreg.cli.console import RESEARCH_ONLY, Console
+    from coreg.cli.landmarks import error_table, errors_data, mean_errors
     from coreg.io.files import unusable
     from coreg.io.landmark_files import read_landmarks
     from coreg.io.results import read_left_out, read_registration, write_validation

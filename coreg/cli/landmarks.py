@@ -1,0 +1,130 @@
+"""Landmarks on the command line: which guide, and what errors at them are worth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Container, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from coreg.cli.console import number, table
+
+if TYPE_CHECKING:
+    from coreg.case import Case
+    from coreg.landmarks import Landmark
+    from coreg.validation import LandmarkError
+
+
+def guiding_landmarks(case: Case, *, locked: Sequence[str], path: Path) -> tuple[Landmark, ...]:
+    """Take the pairs of a case as guides.
+
+    Parameters
+    ----------
+    case : Case
+        As read.
+    locked : sequence of str
+        Ids of those that the result has to meet; ``all`` for all of them.
+    path : Path
+        Of the case, for messages.
+
+    Raises
+    ------
+    InputError
+        If no landmark has both halves.
+    BadParameter
+        If no pair has such an id.
+    """
+    paired = paired_landmarks(case, path)
+    known = [each.id for each in paired]
+    strange = [name for name in locked if name not in {*known, "all"}]
+    if strange:
+        msg = f"--lock-landmarks: found {strange[0]}, expected all or some of {', '.join(known)}"
+        raise typer.BadParameter(msg)
+    everyone = "all" in locked
+    return tuple(dataclasses.replace(each, locked=everyone or each.id in locked) for each in paired)
+
+
+def paired_landmarks(case: Case, path: Path) -> tuple[Landmark, ...]:
+    """Take the landmarks of a case that have both halves.
+
+    Raises
+    ------
+    InputError
+        If none has.
+    """
+    from coreg.io.files import unusable
+
+    paired = tuple(each for each in case.landmarks if each.paired)
+    if not paired:
+        expected = "at least one landmark with a frame and x_mm, y_mm, z_mm"
+        raise unusable(path, "landmarks", found="no complete pair", expected=expected)
+    return paired
+
+
+def landmark_rows(
+    errors: Sequence[LandmarkError], guides: Container[str], left_out: Sequence[LandmarkError]
+) -> list[tuple[str, str]]:
+    """Name errors at landmarks by what they are worth, in rows of a headline."""
+    from coreg.validation import unguided
+
+    free = unguided(errors, guides)
+    used = [each for each in errors if each.id in guides]
+    rows = []
+    if free:
+        rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
+    if used:
+        rows.append((f"guides ({len(used)})", f"{mean_errors(used)}, fit residual, not accuracy"))
+    if left_out:
+        name = f"left out ({len(left_out)})"
+        rows.append((name, f"{mean_errors(left_out)}, each without it and its branch"))
+    return rows
+
+
+def mean_errors(errors: Sequence[Any]) -> str:
+    """Write mean absolute errors in frames, mm and degrees."""
+    frames, mm, degrees = (mean_absolute(errors, name) for name in ("error_frames", "error_mm", "error_deg"))
+    return f"{number(frames, 1)} frames, {number(mm)} mm, {number(degrees, 1)} degrees"
+
+
+def mean_absolute(errors: Sequence[Any], name: str) -> float:
+    """Mean absolute value of a field over errors, leaving out what could not be measured."""
+    import numpy as np
+
+    values = np.concatenate([np.atleast_1d(getattr(each, name)) for each in errors])
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def errors_data(errors: Sequence[LandmarkError]) -> dict[str, Any]:
+    """Put landmark errors into a form for machines."""
+    return mean_data(errors) | {"errors": [dataclasses.asdict(each) for each in errors]}
+
+
+def mean_data(errors: Sequence[Any]) -> dict[str, Any]:
+    """Mean absolute errors for machines."""
+    return {
+        f"mean_absolute_{name}": mean_absolute(errors, name)
+        for name in ("error_frames", "error_mm", "error_deg")
+    }
+
+
+def error_table(errors: Sequence[LandmarkError]) -> str:
+    """Write landmark errors as aligned text, found minus expected."""
+    header = ("landmark", "kind", "expected", "found", "frames", "mm", "degrees", "tangential mm", "3-D mm")
+    rows = [
+        (
+            each.id,
+            each.kind,
+            number(each.frame_expected, 1),
+            number(each.frame_found, 1),
+            number(each.error_frames, 1, signed=True),
+            number(each.error_mm, signed=True),
+            number(each.error_deg, 1, signed=True),
+            number(each.error_tangential_mm, signed=True),
+            number(each.error_3d_mm),
+        )
+        for each in errors
+    ]
+    return table(header, rows)
