@@ -166,6 +166,20 @@ def test_only_the_nonrigid_method_is_guided(solved):
         resolve(rigid, right())
 
 
+@pytest.mark.slow
+def test_landmarks_with_one_half_change_no_bit(tube, solved):
+    bumpy = tube.pullback(Z_MM, turn_rad=np.radians(TURN_DEG), catheter=OFF_MM)
+    case = replace(solved.scene.case, lumen=tube.surface(), pullback=bumpy)
+    half = replace(landmark("A", 20.0, 0.0), world_mm=None)
+    without = register(case, device="cpu")
+    given = register(case, device="cpu", guides=[half])
+    for name in ("origin_mm", "column", "row", "arc_length_mm", "rotation_rad"):
+        assert getattr(given.path, name).tobytes() == getattr(without.path, name).tobytes()
+    assert given.costs == without.costs
+    assert given.verdict == without.verdict
+    assert without.guides == given.guides == {}
+
+
 def test_only_pairs_guide_and_fractions_of_a_frame_count(images, seen):
     whole = landmark("A", 20.0, 0.0)
     halves = [replace(whole, world_mm=None), replace(whole, frame=None, angle_rad=None)]
