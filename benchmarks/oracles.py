@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline
-from coreg.registration.placement import stations_mm
 from coreg.registration.scene import Scene
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,8 +41,6 @@ def true_functions(scene: Scene, truth: VirtualCatheterPath) -> FloatArray:
     centre = np.stack([np.interp(depth, seen.depth_mm, each) for each in seen.centre_mm.T], axis=1)
     middle = truth.origin_mm + centre[:, :1] * truth.column + centre[:, 1:] * row
     off = np.einsum("ij,ijk->ik", middle - axis.points_at(arc_length), frames[..., :2])
-    # A path counts along the vessel by stations, which are not quite evenly spaced.
-    arc_length = np.interp(arc_length, vessel.arc_length_mm, stations_mm(scene))
     return np.stack([arc_length, np.unwrap(turn), *off.T, np.zeros(len(depth))])
 
 

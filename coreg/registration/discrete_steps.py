@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from coreg.registration.cheapest_course import Moves
 from coreg.registration.global_start import Start
-from coreg.registration.placement import frame_depth_mm, rigid_functions, stations_mm
+from coreg.registration.placement import frame_depth_mm, rigid_functions
 from coreg.registration.scene import Scene
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ def even_depths_mm(scene: Scene, step_mm: float) -> FloatArray:
 
 def even_places_mm(scene: Scene, step_mm: float) -> FloatArray:
     """Arc lengths (S,) at equal steps over the vessel."""
-    first, last = stations_mm(scene)[[0, -1]]
+    first, last = scene.vessel.arc_length_mm[[0, -1]]
     return np.asarray(first + step_mm * np.arange(int((last - first) / step_mm) + 1))
 
 

@@ -28,7 +28,7 @@ from coreg.registration.discrete_steps import (
     turn_moves,
 )
 from coreg.registration.global_start import Start
-from coreg.registration.placement import Placement, stations_mm
+from coreg.registration.placement import Placement
 from coreg.registration.radial_costs import log_profiles, turn_costs
 from coreg.registration.scene import Scene
 
@@ -123,7 +123,7 @@ def _costs(
     scene: Scene, depth: FloatArray, at: FloatArray, settings: DynamicProgramming
 ) -> Iterator[FloatArray]:
     """Cost (J, turns) of every frame at its places: row i of ``at`` (M, J)."""
-    vessel, stations = scene.vessel, stations_mm(scene)
+    vessel, stations = scene.vessel, scene.vessel.arc_length_mm
     grid = even_places_mm(scene, settings.place_mm)
     theirs = columns_at(grid, stations[vessel.valid], log_profiles(vessel.profile_mm[vessel.valid]))
     theirs = _comparable(theirs, settings.place_mm, settings)

@@ -53,9 +53,3 @@ def axial_functions(arc_length_mm: FloatArray, rotation_rad: FloatArray) -> Floa
     functions = np.zeros((FUNCTIONS, len(arc_length_mm)))
     functions[0], functions[1] = arc_length_mm, rotation_rad
     return functions
-
-
-def stations_mm(scene: Scene) -> FloatArray:
-    """Arc length (S,) of the vessel's stations as functions count it, evenly."""
-    steps = np.arange(len(scene.vessel.points_mm))
-    return np.asarray(scene.tensors.start_mm + scene.tensors.step_mm * steps, dtype=np.float64)

@@ -28,7 +28,7 @@ from coreg.registration.discrete_steps import (
     turn_moves,
 )
 from coreg.registration.global_start import Start
-from coreg.registration.placement import Placement, stations_mm
+from coreg.registration.placement import Placement
 from coreg.registration.radial_costs import log_profiles, log_size, turn_costs
 from coreg.registration.scene import Scene
 
@@ -103,7 +103,7 @@ def time_warped(scene: Scene, start: Start, settings: TimeWarping | None = None)
 
 def _warped(scene: Scene, start: Start, depth: FloatArray, settings: TimeWarping) -> tuple[FloatArray, float]:
     """Arc length (M,) at depths, and the cost of the warp."""
-    vessel, stations = scene.vessel, stations_mm(scene)
+    vessel, stations = scene.vessel, scene.vessel.arc_length_mm
     places = even_places_mm(scene, settings.place_mm)
     theirs = np.interp(places, stations[vessel.valid], log_size(vessel.profile_mm)[vessel.valid])
     mine = np.interp(depth, scene.seen.depth_mm, log_size(scene.seen.profile_mm))
@@ -136,7 +136,7 @@ def _turned(
     scene: Scene, start: Start, depth: FloatArray, arc_length: FloatArray, settings: TimeWarping
 ) -> FloatArray:
     """Rotation (M,) at depths whose arc lengths (M,) are known."""
-    stations = stations_mm(scene)
+    stations = scene.vessel.arc_length_mm
     frames = settings.smooth_mm / settings.frame_mm
     mine = columns_at(depth, scene.seen.depth_mm, log_profiles(scene.seen.profile_mm))
     theirs = columns_at(arc_length, stations, log_profiles(scene.vessel.profile_mm))

@@ -75,10 +75,16 @@ def prepare_vessel(lumen: Volume | Surface, centerline: Centerline) -> Vessel:
     """
     distance = signed_distance(lumen_surface(lumen, centerline), _dense(centerline), reach_mm=REACH_MM)
     axis = _recentred(centerline, distance)
-    s = axis.arc_length_mm
-    frames = axis.frames_at(s)
-    profile, centre = _sections(distance, axis.points_mm, frames)
-    return Vessel(s, axis.points_mm, frames, distance, profile, centre, _vessel_like(profile))
+    s = _stations(axis)
+    points, frames = axis.points_at(s), axis.frames_at(s)
+    profile, centre = _sections(distance, points, frames)
+    return Vessel(s, points, frames, distance, profile, centre, _vessel_like(profile))
+
+
+def _stations(axis: Centerline) -> FloatArray:
+    """Arc lengths (S,) at equal steps along an axis, whatever the steps of its own points."""
+    first, last = float(axis.arc_length_mm[0]), float(axis.arc_length_mm[-1])
+    return np.linspace(first, last, max(2, round((last - first) / STEP_MM) + 1))
 
 
 def sample(volume: Volume, world_mm: FloatArray) -> FloatArray:

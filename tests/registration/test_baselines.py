@@ -14,7 +14,7 @@ from coreg.registration.bspline import FreeForm, free_form, inverted, rigid_fits
 from coreg.registration.dynamic_programming import DynamicProgramming, dynamic_programmed
 from coreg.registration.global_start import Start
 from coreg.registration.observations import observe
-from coreg.registration.placement import axial_functions, rigid_functions, stations_mm
+from coreg.registration.placement import axial_functions, rigid_functions
 from coreg.registration.radial_costs import turn_costs
 from coreg.registration.scene import Scene
 from coreg.registration.straightened import StraightGrid, contour_distance_mm, extended
@@ -47,7 +47,7 @@ def scene_of(tube, vessel, tensors):
 
 def errors(scene, functions, place_mm, turn_rad, frames=slice(None)):
     """Mean absolute errors in mm and degrees."""
-    true_mm = np.interp(place_mm, scene.vessel.points_mm[:, 2], stations_mm(scene))
+    true_mm = np.interp(place_mm, scene.vessel.points_mm[:, 2], scene.vessel.arc_length_mm)
     turn = np.angle(np.exp(1j * (functions[1] - turn_rad)))
     return np.abs(functions[0] - true_mm)[frames].mean(), np.degrees(np.abs(turn)[frames].mean())
 

@@ -3,9 +3,12 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
+from coreg.centerline import Centerline
 from coreg.registration.observations import observe
 from coreg.registration.path_model import PathModel, VesselTensors, poses, sampled_distance, slope_operator
+from coreg.registration.vessel import prepare_vessel
 from coreg.settings import RegistrationSettings
+from coreg.surface import Surface
 
 WIDTH_MM = 0.5
 
@@ -21,6 +24,21 @@ def build(tube, distance_of, *, z_mm=None, **how):
     seen = observe(tube.pullback(z_mm, **how), points=24, correlation_mm2=3.0)
     tensors = VesselTensors.on(tube.vessel_with(distance_of), tube.cpu)
     return PathModel.build(tensors, seen, RegistrationSettings(), knot_spacing_mm=3.0, frames=100, points=24)
+
+
+def bent_tube(line, *, radius_mm=1.5, around=40):
+    """Mantle of a round tube along a line."""
+    s = np.arange(line.arc_length_mm[0], line.arc_length_mm[-1], 0.4)
+    angles = 2.0 * np.pi * np.arange(around) / around
+    across = np.einsum(
+        "sij,aj->sai", line.frames_at(s)[..., :2], np.stack([np.cos(angles), np.sin(angles)], -1)
+    )
+    ring, i = np.indices((len(s) - 1, around))
+    a, b = ring * around + i, ring * around + (i + 1) % around
+    faces = np.concatenate(
+        [np.stack([a, b, b + around], -1), np.stack([a, b + around, a + around], -1)], axis=1
+    )
+    return Surface((line.points_at(s)[:, None] + radius_mm * across).reshape(-1, 3), faces.reshape(-1, 3))
 
 
 def coefficients_near(model, start_mm, *, seed=0, size=0.05, count=1):
@@ -72,6 +90,23 @@ def test_sampled_distances_are_those_of_scipy(tube):
     found = sampled_distance(VesselTensors.on(vessel, tube.cpu), torch.as_tensor(world))
     # Voxels change by up to 1 per 0.3 mm, float32 places are good to 1e-5 mm.
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-4)
+
+
+def test_an_arc_length_means_the_same_place_in_the_model_as_on_the_vessels_axis(tube):
+    # Steps of a line from elsewhere are not even, nor are those of the axis that is smoothed from it.
+    turn = np.linspace(0.0, 1.6, 60) ** 1.5
+    line = np.column_stack([40.0 * np.cos(turn), 40.0 * np.sin(turn), 4.0 * turn])
+    vessel = prepare_vessel(bent_tube(Centerline(line)), Centerline(line))
+    steps = np.diff(vessel.arc_length_mm)
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-9)
+    s = np.linspace(vessel.arc_length_mm[0], vessel.arc_length_mm[-1], 500)
+    points, _, _, tangents = (
+        each.numpy() for each in VesselTensors.on(vessel, tube.cpu).at(torch.as_tensor(s))
+    )
+    along = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    # Chords of a bend of 40 mm, and the lumen's own middle that moves the axis by hundredths.
+    np.testing.assert_allclose(along, s[1] - s[0], rtol=0.01)
+    np.testing.assert_allclose(np.linalg.norm(tangents, axis=1), 1.0, atol=1e-3)
 
 
 def test_poses_are_orthonormal_and_right_handed(tube):
