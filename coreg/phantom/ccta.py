@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
+from scipy.spatial import cKDTree
 
 from coreg.centerline import Centerline
 from coreg.phantom.lumen import Branch, Lumen, blended
@@ -20,6 +21,7 @@ VOXEL_MM = (0.4, 0.4, 0.5)
 MARGIN_MM = 3.0
 AORTA_RADIUS_MM = 14.0
 SMALLEST_LANDMARK_MM = 0.6
+DRAWN_ON_MM = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,14 +134,20 @@ def _shown_level(seed: int, shown: Shown, settings: PhantomSettings, world: Floa
     rng = component_rng(seed, "ccta surface")
     error = smooth_field(rng, world[near], correlation_mm=settings.surface_correlation_mm)
     level[near] -= settings.surface_error_mm * error
+    if settings.local_errors is not None:
+        # Where blooming and the surface's error would close the lumen, a reader draws on.
+        level = np.minimum(level, cKDTree(_main_points(shown)).query(world)[0] - DRAWN_ON_MM)
     return level
 
 
+def _main_points(shown: Shown) -> FloatArray:
+    """The main vessel's axis (M, 3), as far as it is shown."""
+    s = shown.lumen.axis.arc_length_mm
+    return shown.lumen.axis.points_mm[(s >= -0.2) & (s <= shown.lumen.length_mm + 0.2)]
+
+
 def _tube_points(shown: Shown) -> FloatArray:
-    lumen = shown.lumen
-    s = lumen.axis.arc_length_mm
-    main = lumen.axis.points_mm[(s >= -0.2) & (s <= lumen.length_mm + 0.2)]
-    return np.vstack([main, *(each.points_mm for each in lumen.branches)])
+    return np.vstack([_main_points(shown), *(each.points_mm for each in shown.lumen.branches)])
 
 
 def _near(

@@ -66,6 +66,13 @@ def test_every_hard_pullback_has_wrong_contours_in_a_tenth_of_its_frames():
     assert preset("hard").bad_stretch_odds == 1.0
 
 
+def test_a_hard_label_goes_on_through_narrow_calcified_stretches():
+    patient = hard(16)
+    along = patient.centerline.points_at(np.arange(0.0, patient.shown.lumen.length_mm - 2.0, 0.5))
+    index = np.rint(patient.case.lumen.to_index(along)).astype(int)
+    assert patient.case.lumen.values[tuple(index.T)].all()
+
+
 def test_hard_catheters_move_twice_as_far_as_typical_ones():
     position = 0.2 * np.arange(320)
 
