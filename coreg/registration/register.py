@@ -13,6 +13,7 @@ from coreg.case import Case
 from coreg.errors import RegistrationError
 from coreg.landmarks import Landmark
 from coreg.registration.baselines import baseline_outcome
+from coreg.registration.detours import with_detours
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
 from coreg.registration.guided_starts import MANUAL_STRETCHES as MANUAL_SPEEDS
 from coreg.registration.guided_starts import STRETCHES as SPEEDS
@@ -148,6 +149,7 @@ def _solved(
     mirrored = _otherwise(scene, scene.seen.mirrored(), variants["mirrored"])
     tell("fine path", 0.75)
     fine = on_level(middle, scene.tensors, scene.seen, settings, FINE, guides=guides)
+    fine = with_detours(fine, scene, guides=guides)
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}
     if doubtful(middle, mirrored):
