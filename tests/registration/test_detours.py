@@ -11,10 +11,10 @@ from coreg.registration.path_model import VesselTensors
 from coreg.registration.scene import Scene, observed
 from coreg.registration.search import FINE, from_starts
 from coreg.registration.vessel import prepare_vessel
-from coreg.settings import MotionPrior, RegistrationSettings
+from coreg.settings import MotionPrior, RegistrationSettings, SurfacePrior
 
 NOMINAL_MM = 10.0 + 0.2 * np.arange(140)
-SETTINGS = RegistrationSettings(motion=MotionPrior())
+SETTINGS = RegistrationSettings(motion=MotionPrior(), surface=SurfacePrior(correlation_mm2=2.0))
 STUMPS_MM = np.arange(2.0, 59.0, 3.0)
 STUMPS_RAD = np.random.default_rng(3).uniform(0.0, 2.0 * np.pi, len(STUMPS_MM))
 
