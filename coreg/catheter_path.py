@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -55,6 +55,8 @@ class VirtualCatheterPath:
         Whether the frame was measured rather than interpolated, and found trustworthy.
     reason : tuple of str
         Why a frame has no pose or is not reliable; empty otherwise.
+    arc_length_sd_mm, rotation_sd_rad : (N,) arrays, optional
+        Standard deviations of place and rotation; NaN where they are not known, as by default.
     """
 
     frame: IntArray
@@ -66,9 +68,14 @@ class VirtualCatheterPath:
     row: FloatArray
     reliable: npt.NDArray[np.bool_]
     reason: tuple[str, ...]
+    arc_length_sd_mm: FloatArray = field(default_factory=lambda: np.empty(0))
+    rotation_sd_rad: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         count = len(self.frame)
+        for name in ("arc_length_sd_mm", "rotation_sd_rad"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(count, np.nan))
         shapes = {
             "frame": (count,),
             "position_mm": (count,),
@@ -78,6 +85,8 @@ class VirtualCatheterPath:
             "column": (count, 3),
             "row": (count, 3),
             "reliable": (count,),
+            "arc_length_sd_mm": (count,),
+            "rotation_sd_rad": (count,),
         }
         for name, shape in shapes.items():
             array = np.array(getattr(self, name))

@@ -58,10 +58,7 @@ class LeftOut(NamedTuple):
 
 
 def write_frames(path: Path, catheter_path: VirtualCatheterPath) -> None:
-    """Write frames.csv: a row per frame in acquisition order, empty cells where there is no pose.
-
-    Standard deviations are not estimated in this version; their columns stay empty.
-    """
+    """Write frames.csv: a row per frame in acquisition order, empty cells where there is no pose."""
     poses = np.column_stack([catheter_path.origin_mm, catheter_path.column, catheter_path.row])
     degrees = 180.0 - (180.0 - np.rad2deg(catheter_path.rotation_rad)) % 360.0
     posed = catheter_path.posed
@@ -70,7 +67,8 @@ def write_frames(path: Path, catheter_path: VirtualCatheterPath) -> None:
         pose = poses[i] if posed[i] else np.full(9, np.nan)
         arc, angle = (catheter_path.arc_length_mm[i], degrees[i]) if posed[i] else (np.nan, np.nan)
         head = (catheter_path.frame[i], catheter_path.position_mm[i], arc, *pose, angle)
-        rows.append((*head, None, None, catheter_path.reliable[i], catheter_path.reason[i]))
+        spread = (catheter_path.arc_length_sd_mm[i], np.rad2deg(catheter_path.rotation_sd_rad[i]))
+        rows.append((*head, *spread, catheter_path.reliable[i], catheter_path.reason[i]))
     write_table(path, FRAME_COLUMNS, rows)
 
 
@@ -108,6 +106,8 @@ def read_frames(path: Path) -> VirtualCatheterPath:
             row=poses[order, 6:9],
             reliable=_truths(table, "reliable")[order],
             reason=tuple(reason[i] for i in order),
+            arc_length_sd_mm=table.numbers("arc_length_sd_mm")[order],
+            rotation_sd_rad=np.deg2rad(table.numbers("rotation_sd_deg")[order]),
         )
     except ValueError as error:
         raise unusable(path, "poses", found=str(error), expected="perpendicular unit axes") from error

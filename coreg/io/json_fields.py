@@ -50,6 +50,10 @@ class Fields:
             raise self.bad(name, "this field")
         return self._content[name]
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there; files of older versions lack some."""
+        return name in self._content
+
     def check_schema(self, version: int) -> None:
         """Refuse a file of another version of its schema."""
         found = self.value("schema_version")

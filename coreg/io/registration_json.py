@@ -115,6 +115,7 @@ def _read_path(fields: Fields) -> VirtualCatheterPath:
     for name, values, kind in (("frame", frame, int), ("reliable", reliable, bool)):
         if not all(type(each) is kind for each in values):
             raise fields.bad(name, f"a list of {kind.__name__}")
+    spreads = [name for name in ("arc_length_sd_mm", "rotation_sd_rad") if fields.has(name)]
     return VirtualCatheterPath(
         frame=np.array(frame, dtype=np.int64),
         position_mm=fields.array("position_mm"),
@@ -125,6 +126,7 @@ def _read_path(fields: Fields) -> VirtualCatheterPath:
         row=fields.array("row", width=3),
         reliable=np.array(reliable, dtype=bool),
         reason=fields.texts("reason"),
+        **{name: fields.array(name) for name in spreads},
     )
 
 

@@ -21,10 +21,10 @@ from coreg.registration.trust import (
     DIFFERENT_MM,
     FrameEvidence,
     Whole,
-    arc_length_sd,
     frame_reasons,
     judge,
-    rotation_sd,
+    place_and_turn_sd,
+    shape_rotation_sd,
 )
 from coreg.registration.vessel import sample
 from coreg.result import Hypothesis, Registration
@@ -96,10 +96,12 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     depth = _depth(pullback)
     functions, log_scale = fine.functions_at(depth)[0], float(fine.log_scale[0])
     residual = _residual_mm(scene, functions, log_scale)
-    arc_sd = arc_length_sd(fine, depth, FINE)
+    spread = place_and_turn_sd(fine, depth, FINE)
     turn_sd = np.full(len(pullback), np.nan)
-    turn_sd[seen.row] = rotation_sd(scene.vessel, seen, functions[:, seen.row])
-    path, reason = _judged_path(scene, functions, residual, arc_sd, turn_sd)
+    turn_sd[seen.row] = shape_rotation_sd(scene.vessel, seen, functions[:, seen.row])
+    path, reason = _judged_path(scene, functions, residual, spread[0], turn_sd)
+    spread = np.where(path.posed, spread, np.nan)
+    path = replace(path, arc_length_sd_mm=spread[0], rotation_sd_rad=spread[1])
     rigid_path = unjudged_path(scene, rigid_functions(rigid, seen, depth))
 
     hypotheses = _hypotheses(scene, middle)

@@ -95,19 +95,23 @@ class Whole:
     runner_up: str = ""
 
 
-def arc_length_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) -> FloatArray:
-    """Standard deviation (N,) in mm of the winner's arc length at depths (N,), by Laplace's approximation."""
+def place_and_turn_sd(candidates: Candidates, depth_mm: FloatArray, level: Level) -> FloatArray:
+    """Standard deviations (2, N) of the winner's arc length (mm) and rotation (rad) at depths (N,).
+
+    By Laplace's approximation: the inverse curvature of the cost at its minimum, landmarks that guide
+    included. It knows nothing of other minima.
+    """
     model = candidates.model
-    knots = len(model.knots_mm)
-    covariance = posterior_covariance(
+    posterior = posterior_covariance(
         model, candidates.coefficients[:1], width_mm=level.width_mm, guides=candidates.guides
     )
-    basis = spline_basis(depth_mm, model.knots_mm)
-    variance = np.einsum("nj,jk,nk->n", basis, covariance[0, :knots, :knots].cpu().numpy(), basis)
-    return np.sqrt(np.maximum(variance, 0.0))
+    covariance = posterior[0].cpu().numpy()
+    basis, knots = spline_basis(depth_mm, model.knots_mm), len(model.knots_mm)
+    blocks = [covariance[k * knots : (k + 1) * knots, k * knots : (k + 1) * knots] for k in (0, 1)]
+    return np.sqrt(np.maximum([np.einsum("nj,jk,nk->n", basis, each, basis) for each in blocks], 0.0))
 
 
-def rotation_sd(vessel: Vessel, seen: Observations, functions: FloatArray) -> FloatArray:
+def shape_rotation_sd(vessel: Vessel, seen: Observations, functions: FloatArray) -> FloatArray:
     """How far the lumens themselves leave the rotation open, in rad, shape (M,), for the frames with a say.
 
     The information on an angle is the slope of the radius over that angle, squared: here the product of

@@ -90,6 +90,8 @@ def in_rows_of(path: VirtualCatheterPath, other: VirtualCatheterPath) -> Virtual
         take(other.row),
         known & other.reliable[rows],
         tuple(other.reason[row] if row >= 0 else "" for row in rows),
+        take(other.arc_length_sd_mm),
+        take(other.rotation_sd_rad),
     )
 
 

@@ -51,6 +51,8 @@ def random_path(seed, count=12, unposed=2):
         row,
         np.arange(count) > 4,
         tuple(reasons[:count]),
+        np.where(np.arange(count) < unposed, np.nan, generator.uniform(0.1, 1.0, count)),
+        np.where(np.arange(count) < unposed, np.nan, generator.uniform(0.02, 0.2, count)),
     )
 
 
@@ -97,6 +99,18 @@ def assert_same(a, b):
         assert a == b
 
 
+def test_a_result_from_before_there_were_spreads_has_none(tmp_path):
+    write_registration(tmp_path, registration(), case_id="P1")
+    file = tmp_path / "registration.json"
+    content = json.loads(file.read_text())
+    for path in ("path", "rigid_path"):
+        del content[path]["arc_length_sd_mm"], content[path]["rotation_sd_rad"]
+    file.write_text(json.dumps(content))
+    path = read_registration(tmp_path).path
+    assert np.isnan(path.arc_length_sd_mm).all()
+    assert path.rotation_sd_rad.shape == (len(path),)
+
+
 def test_frames_csv_has_the_contracts_columns_in_acquisition_order(tmp_path):
     path = random_path(3)
     write_frames(tmp_path / "frames.csv", path)
@@ -112,7 +126,8 @@ def test_frames_csv_has_the_contracts_columns_in_acquisition_order(tmp_path):
     last = by_frame[int(path.frame[-1])]
     assert float(last["z_mm"]) == pytest.approx(path.origin_mm[-1, 2])
     assert float(last["rotation_deg"]) == pytest.approx(math.degrees(path.rotation_rad[-1]))
-    assert last["arc_length_sd_mm"] == last["rotation_sd_deg"] == ""
+    assert float(last["arc_length_sd_mm"]) == pytest.approx(path.arc_length_sd_mm[-1])
+    assert float(last["rotation_sd_deg"]) == pytest.approx(math.degrees(path.rotation_sd_rad[-1]))
     assert last["reliable"] == "1"
 
 
@@ -128,6 +143,8 @@ def test_poses_survive_frames_csv_to_less_than_a_millionth(tmp_path_factory, see
     assert read.reason == path.reason
     np.testing.assert_array_equal(read.posed, path.posed)
     np.testing.assert_allclose(read.rotation_rad, path.rotation_rad, atol=1e-9)
+    np.testing.assert_allclose(read.arc_length_sd_mm, path.arc_length_sd_mm, atol=1e-9)
+    np.testing.assert_allclose(read.rotation_sd_rad, path.rotation_sd_rad, atol=1e-9)
     rows, edge = np.flatnonzero(path.posed).astype(float), np.full((int(path.posed.sum()), 2), 5.0)
     np.testing.assert_allclose(read.to_world(rows, edge), path.to_world(rows, edge), atol=1e-6)
 

@@ -56,6 +56,19 @@ def test_a_surface_gives_what_its_label_gives(tube, case, registration):
     assert away.mean() < 0.2
 
 
+def test_spreads_are_those_of_posed_frames_and_larger_beyond_the_contours(case, registration):
+    path = registration.path
+    for spread in (path.arc_length_sd_mm, path.rotation_sd_rad):
+        assert (np.isfinite(spread) == path.posed).all()
+        assert (spread[path.posed] > 0.0).all()
+    few = {frame: contour for frame, contour in case.pullback.lumen.items() if frame < 40}
+    beyond = register(replace(case, pullback=replace(case.pullback, lumen=few)), device="cpu").path
+    outlined = np.isin(beyond.frame, list(few))
+    # Beyond the contours the pullback's speed is all that is known: some per cent of 10 mm.
+    assert beyond.arc_length_sd_mm[~outlined].max() > 2.0 * beyond.arc_length_sd_mm[outlined].max()
+    assert np.isnan(register(case, method="rigid", device="cpu").path.rotation_sd_rad).all()
+
+
 def test_the_rigid_method_finds_the_place_and_asks_for_review(case):
     result = register(case, method="rigid", device="cpu")
     away, turned = errors(case, result.path)
