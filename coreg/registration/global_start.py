@@ -113,28 +113,64 @@ def find_starts(
     spectrum_theirs = np.fft.rfft(theirs, axis=1)[:, :HARMONICS]
     spectrum_mine = np.fft.rfft(mine, axis=1)[:, :HARMONICS]
 
-    middle = 0.5 * seen.depth_mm.max()
     null = float(mine.var() + theirs[valid > 0].var()) * 0.7
-    found: list[tuple[FloatArray, float, FloatArray]] = []
+    best = _Best.nowhere(len(theirs))
     for stretch in stretches:
         segments = _segments(
             seen.depth_mm, mine, spectrum_mine, theirs, spectrum_theirs, valid, stretch, step
         )
-        total = len(mine)
-        counted = segments.count.sum(axis=0)
-        difference = segments.difference.sum(axis=0)
-        for twist in np.asarray(twists_rad) / max(seen.depth_mm.max(), 1e-6):
-            turns = np.rint(twist * (segments.depth_mm - middle) * ANGLES / (2.0 * np.pi)).astype(int)
-            square = np.zeros_like(segments.square[0])
-            for part, turn in zip(segments.square, turns, strict=True):
-                square += np.roll(part, -turn, axis=1)
-            # The scale that fits best under its prior, in closed form.
-            weight = 1.0 / (counted[:, None] / null + 1.0 / scale_sd**2)
-            scale = difference[:, None] / null * weight
-            cost = (square / null - scale**2 / weight) / total + (1.0 - counted[:, None] / total)
-            cost[counted < minimum_overlap * total] = np.inf
-            found.append((cost, stretch, np.broadcast_to(scale, cost.shape)))
-    return _distinct(vessel, seen, found, twists_rad, step, pad, count)
+        price, scale = _prices(segments, len(mine), null, scale_sd, minimum_overlap)
+        possible = np.flatnonzero(np.isfinite(price))
+        if not len(possible):
+            continue
+        rows = slice(possible[0], possible[-1] + 1)
+        # Rolled by any number of angles, a segment is a window of itself laid out twice.
+        twice = np.tile(segments.square[:, rows].astype(np.float32), (1, 1, 2))
+        for twist_rad in twists_rad:
+            twist = twist_rad / max(seen.depth_mm.max(), 1e-6)
+            turns = np.rint(twist * (segments.depth_mm - 0.5 * seen.depth_mm.max()) * ANGLES / (2.0 * np.pi))
+            square = np.zeros((*twice.shape[1:2], ANGLES), dtype=np.float32)
+            for part, turn in zip(twice, turns.astype(int) % ANGLES, strict=True):
+                square += part[:, turn : turn + ANGLES]
+            cost = square / np.float32(null * len(mine)) + price[rows, None].astype(np.float32)
+            best.improve(rows, cost, (stretch, twist, scale))
+    return _distinct(vessel, seen, best, step, pad, count)
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """Least cost (S, A) of any stretch and twist at stations and turns, and which of `ways` has it."""
+
+    cost: npt.NDArray[np.float32]
+    which: npt.NDArray[np.int32]
+    ways: list[tuple[float, float, FloatArray]]
+
+    @classmethod
+    def nowhere(cls, stations: int) -> _Best:
+        cost = np.full((stations, ANGLES), np.inf, dtype=np.float32)
+        return cls(cost, np.zeros(cost.shape, dtype=np.int32), [])
+
+    def improve(
+        self, rows: slice, cost: npt.NDArray[np.float32], way: tuple[float, float, FloatArray]
+    ) -> None:
+        """Take a way's costs where they are less; it has a stretch, a twist, and a log scale (S,)."""
+        better = cost < self.cost[rows]
+        np.copyto(self.cost[rows], cost, where=better)
+        np.copyto(self.which[rows], len(self.ways), where=better)
+        self.ways.append(way)
+
+
+def _prices(
+    segments: _Segments, total: int, null: float, scale_sd: float, minimum_overlap: float
+) -> tuple[FloatArray, FloatArray]:
+    """What stations (S,) cost whatever the rotation, and the log scale (S,) that fits best there."""
+    counted = segments.count.sum(axis=0)
+    difference = segments.difference.sum(axis=0)
+    # The scale that fits best under its prior, in closed form.
+    weight = 1.0 / (counted / null + 1.0 / scale_sd**2)
+    scale = difference / null * weight
+    price = (1.0 - counted / total) - scale**2 / weight / total
+    return np.where(counted < minimum_overlap * total, np.inf, price), scale
 
 
 def _log_profiles(profile_mm: FloatArray) -> FloatArray:
@@ -182,35 +218,24 @@ def _padded(spectrum: ComplexArray) -> ComplexArray:
 
 
 def _distinct(
-    vessel: Vessel,
-    seen: Observations,
-    found: list[tuple[FloatArray, float, FloatArray]],
-    twists_rad: tuple[float, ...],
-    step: float,
-    pad: int,
-    count: int,
+    vessel: Vessel, seen: Observations, found: _Best, step: float, pad: int, count: int
 ) -> list[Start]:
     """Take the best placement, strike out its neighbours, and so on."""
-    costs = np.stack([cost for cost, _, _ in found])
-    best_of = costs.argmin(axis=0)
-    best = np.take_along_axis(costs, best_of[None], axis=0)[0]
-    length = max(seen.depth_mm.max(), 1e-6)
-    middle = 0.5 * length
+    best = found.cost.copy()
+    middle = 0.5 * max(seen.depth_mm.max(), 1e-6)
     stations = np.arange(len(best)) * step
     angles = 2.0 * np.pi * np.arange(ANGLES) / ANGLES
     starts: list[Start] = []
     while len(starts) < count and np.isfinite(best.min()):
         j, a = np.unravel_index(int(best.argmin()), best.shape)
-        which = int(best_of[j, a])
-        _, stretch, scale = found[which]
-        twist = twists_rad[which % len(twists_rad)] / length
+        stretch, twist, scale = found.ways[found.which[j, a]]
         starts.append(
             Start(
                 float(vessel.arc_length_mm[0] + (j - pad) * step),
                 stretch,
                 float(angles[a]),
                 float(twist),
-                float(scale[j, a]),
+                float(scale[j]),
                 float(best[j, a]),
             )
         )

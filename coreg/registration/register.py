@@ -23,7 +23,17 @@ from coreg.registration.observations import Observations
 from coreg.registration.outcome import doubtful, rigid_outcome
 from coreg.registration.resolve import Solved, finished, torch_threads, variants_of
 from coreg.registration.scene import Scene, observed, prepare_scene
-from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, from_starts, on_level, with_flips
+from coreg.registration.search import (
+    AHEAD,
+    COARSE,
+    FINE,
+    MIDDLE,
+    Candidates,
+    from_starts,
+    on_level,
+    refined_on,
+    with_flips,
+)
 from coreg.result import Registration
 from coreg.settings import RegistrationSettings
 
@@ -148,7 +158,8 @@ def _solved(
     variants = variants_of(guides, scene.seen.length_mm)
     mirrored = _otherwise(scene, scene.seen.mirrored(), variants["mirrored"])
     tell("fine path", 0.75)
-    fine = on_level(middle, scene.tensors, scene.seen, settings, FINE, guides=guides)
+    ahead = on_level(middle, scene.tensors, scene.seen, settings, AHEAD, guides=guides)
+    fine = refined_on(ahead.model, ahead.coefficients, scene.seen, FINE, guides)
     fine = with_detours(fine, scene, guides=guides)
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}

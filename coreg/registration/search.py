@@ -62,6 +62,8 @@ class Level:
 COARSE = Level("coarse", 4.0, 100, 24, 0.8, 6, 8, slack=3.0)
 MIDDLE = Level("middle", 2.0, 150, 24, 0.5, 8, 6, slack=1.5)
 FINE = Level("fine", 1.0, 400, 48, 0.5, 15, 2)
+# A few fine steps tell which of many are worth the rest.
+AHEAD = replace(FINE, name="ahead", iterations=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +189,7 @@ def refined_on(
     level: Level,
     guides: Sequence[Guide],
     *,
-    tolerance: float = 1e-3,
+    tolerance: float = 0.02,
 ) -> Candidates:
     """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
     term = GuideTerm.build(model, guides, slack=level.slack) if guides else None
