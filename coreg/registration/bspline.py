@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
-import torch
 from scipy.ndimage import map_coordinates
 
 from coreg.errors import RegistrationError
@@ -126,8 +125,8 @@ def _field(
     length = fixed.GetSize()[2] * fixed.GetSpacing()[2]
     mesh = [settings.mesh_across, settings.mesh_across, max(1, round(length / settings.mesh_mm))]
     method = sitk.ImageRegistrationMethod()
-    # The caller's threads are torch's.
-    method.SetNumberOfThreads(torch.get_num_threads())
+    # Several would add up the metric in any order, and the same case would end elsewhere each time.
+    method.SetNumberOfThreads(1)
     method.SetMetricAsMeanSquares()
     method.SetMetricFixedMask(mask)
     method.SetMetricSamplingStrategy(method.REGULAR)

@@ -20,7 +20,7 @@ def refine(
     *,
     width_mm: float,
     iterations: int,
-    tolerance: float = 0.02,
+    tolerance: float = 0.005,
     guides: GuideTerm | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Lower the cost of every path of a batch.

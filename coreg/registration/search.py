@@ -189,7 +189,7 @@ def refined_on(
     level: Level,
     guides: Sequence[Guide],
     *,
-    tolerance: float = 0.02,
+    tolerance: float = 0.005,
 ) -> Candidates:
     """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
     term = GuideTerm.build(model, guides, slack=level.slack) if guides else None
