@@ -132,8 +132,8 @@ def find_starts(
             square = np.zeros((*twice.shape[1:2], ANGLES), dtype=np.float32)
             for part, turn in zip(twice, turns.astype(int) % ANGLES, strict=True):
                 square += part[:, turn : turn + ANGLES]
-            cost = square / np.float32(null * len(mine)) + price[rows, None].astype(np.float32)
-            best.improve(rows, cost, (stretch, twist, scale))
+            cost = square / (null * len(mine)) + price[rows, None]
+            best.improve(rows, cost.astype(np.float32), (stretch, twist, scale))
     return _distinct(vessel, seen, best, step, pad, count)
 
 
