@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -257,7 +258,6 @@ def _left_out(
         solved,
         case.landmarks,
         guides=guides,
-        threads=wanted.threads or 1,
         progress=lambda share: progress("landmarks left out", 0.88 + 0.02 * share),
     )
 
@@ -276,7 +276,7 @@ def _registered(
         ),
         method=wanted.method,
         device=wanted.device,
-        threads=wanted.threads or 1,
+        threads=wanted.threads or os.cpu_count() or 1,
         progress=part_of(progress, 0.05, 1.0),
         guides=guides,
     )

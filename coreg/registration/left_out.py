@@ -16,7 +16,7 @@ from coreg.landmarks import Landmark
 from coreg.registration.branch_removal import without_branch
 from coreg.registration.guides import Guide, guides_of
 from coreg.registration.outcome import unjudged_path
-from coreg.registration.resolve import Solved, torch_threads
+from coreg.registration.resolve import Solved, one_torch_thread
 from coreg.registration.search import FINE, MIDDLE, on_level
 from coreg.validation import LandmarkError, landmark_errors
 
@@ -26,7 +26,6 @@ def left_out_errors(
     landmarks: Sequence[Landmark],
     *,
     guides: Sequence[Landmark] = (),
-    threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[LandmarkError, ...]:
     """Measure every landmark on a path that was found without it.
@@ -39,8 +38,6 @@ def left_out_errors(
         To measure; those with only one half are left out.
     guides : sequence of Landmark
         Those that guide; each but the one that is measured.
-    threads : int
-        CPU threads of torch.
     progress : callable, optional
         Takes the share that is done.
 
@@ -59,7 +56,7 @@ def left_out_errors(
         raise ValueError(msg)
     paired = [each for each in landmarks if each.paired]
     errors: list[LandmarkError] = []
-    with torch_threads(threads):
+    with one_torch_thread():
         for i, each in enumerate(paired):
             if progress is not None:
                 progress(i / len(paired))

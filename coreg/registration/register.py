@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
@@ -21,7 +23,7 @@ from coreg.registration.guided_starts import guided_starts
 from coreg.registration.guides import Guide, guides_of
 from coreg.registration.observations import Observations
 from coreg.registration.outcome import doubtful, rigid_outcome
-from coreg.registration.resolve import Solved, finished, torch_threads, variants_of
+from coreg.registration.resolve import Solved, finished, one_torch_thread, variants_of
 from coreg.registration.scene import Scene, observed, prepare_scene
 from coreg.registration.search import (
     AHEAD,
@@ -38,6 +40,7 @@ from coreg.result import Registration
 from coreg.settings import RegistrationSettings
 
 Progress = Callable[[str, float], None]
+Beside = Callable[[Callable[[], Candidates]], Callable[[], Candidates]]
 Method = Literal["nonrigid", "rigid", "dtw", "dp", "bspline"]
 
 
@@ -66,8 +69,8 @@ def register(
     device : str
         ``auto`` takes a CUDA device where there is one; ``cpu``; ``cuda``.
     threads : int
-        CPU threads of torch. The kernels are small: one is fastest, and leaves the other cores to
-        other cases.
+        With two or more, the mirror image is looked at beside the rest; torch takes one each, since its
+        kernels are small. The result is the same.
     progress : callable, optional
         Takes a stage's name and the share of all work that is done.
     guides : sequence of Landmark
@@ -113,7 +116,7 @@ def solve(
     if guides and method != "nonrigid":
         msg = f"method {method!r} cannot be guided by landmarks; use nonrigid"
         raise ValueError(msg)
-    with torch_threads(threads):
+    with one_torch_thread(), _beside(threads) as beside:
         return _solved(
             case,
             settings or RegistrationSettings(),
@@ -121,7 +124,23 @@ def solve(
             torch_device(device),
             progress or _silent,
             guides,
+            beside,
         )
+
+
+@contextmanager
+def _beside(threads: int) -> Iterator[Beside]:
+    """Give a way to do work in a second thread, or else at once; what it returns gives the result."""
+    if threads == 1:
+        yield _at_once
+        return
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield lambda work: pool.submit(work).result
+
+
+def _at_once(work: Callable[[], Candidates]) -> Callable[[], Candidates]:
+    result = work()
+    return lambda: result
 
 
 def _silent(stage: str, share: float) -> None:
@@ -135,6 +154,7 @@ def _solved(
     device: torch.device,
     tell: Progress,
     landmarks: Sequence[Landmark],
+    beside: Beside,
 ) -> Solved:
     tell("CCTA: centerline and lumen", 0.0)
     scene = prepare_scene(case, settings, device)
@@ -147,20 +167,21 @@ def _solved(
         tell(method, 0.45)
         start = _starts(scene, count=1, stretches=_stretches(scene))[0]
         return Solved(baseline_outcome(scene, rigid, start, method), scene, rigid, {})
-    starts = _starts(scene, count=settings.hypotheses, stretches=_stretches(scene))
-    tell("coarse paths", 0.45)
     guides = guides_of(landmarks, case.pullback, scene.seen)
+    variants = variants_of(guides, scene.seen.length_mm)
+    tell("mirror image", 0.4)
+    mirror = beside(lambda: _otherwise(scene, scene.seen.mirrored(), variants["mirrored"]))
+    tell("coarse paths", 0.55)
+    starts = _starts(scene, count=settings.hypotheses, stretches=_stretches(scene))
     as_it_is = from_starts(
         scene.tensors, scene.seen, settings, [rigid], replace(COARSE, iterations=0), guides=guides
     )
     coarse, middle = _compared(scene, scene.seen, starts, guides)
-    tell("mirror image", 0.6)
-    variants = variants_of(guides, scene.seen.length_mm)
-    mirrored = _otherwise(scene, scene.seen.mirrored(), variants["mirrored"])
-    tell("fine path", 0.75)
+    tell("fine path", 0.7)
     ahead = on_level(middle, scene.tensors, scene.seen, settings, AHEAD, guides=guides)
     fine = refined_on(ahead.model, ahead.coefficients, scene.seen, FINE, guides)
     fine = with_detours(fine, scene, guides=guides)
+    mirrored = mirror()
     tell("confidence", 0.95)
     stages = {"rigid": as_it_is, "coarse": coarse, "middle": middle, "mirrored": mirrored, "fine": fine}
     if doubtful(middle, mirrored):

@@ -47,10 +47,13 @@ class Solved:
 
 
 @contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use so many CPU threads for a while."""
+def one_torch_thread() -> Iterator[None]:
+    """Let torch use one CPU thread for a while.
+
+    The kernels are small, so that more are slower; and with two, its batched solver crashed in MKL.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
@@ -70,7 +73,7 @@ def finished(
     return Solved(registration, scene, rigid, stages)
 
 
-def resolve(solved: Solved, landmarks: Sequence[Landmark], *, threads: int = 1) -> Solved:
+def resolve(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
     """Solve a registration again with other guides, from the paths that it found.
 
     Only the fine level is refined again: from the path that was found, and from the placement that is
@@ -82,8 +85,6 @@ def resolve(solved: Solved, landmarks: Sequence[Landmark], *, threads: int = 1) 
         By the nonrigid method.
     landmarks : sequence of Landmark
         All that are to guide now; none for the lumens alone.
-    threads : int
-        CPU threads of torch; one is fastest.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def resolve(solved: Solved, landmarks: Sequence[Landmark], *, threads: int = 1) 
     if "fine" not in solved.stages:
         msg = f"a registration by the method {solved.registration.settings['method']} cannot be solved again"
         raise ValueError(msg)
-    with torch_threads(threads):
+    with one_torch_thread():
         return _resolved(solved, landmarks)
 
 

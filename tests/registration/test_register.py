@@ -165,6 +165,12 @@ def test_the_same_seed_gives_the_same_bits(case, registration):
     assert again.reasons == registration.reasons
 
 
+def test_a_second_thread_changes_no_bit(case, registration):
+    path = register(case, device="cpu", threads=2).path
+    np.testing.assert_array_equal(path.origin_mm, registration.path.origin_mm)
+    np.testing.assert_array_equal(path.rotation_sd_rad, registration.path.rotation_sd_rad)
+
+
 def test_a_pullback_longer_than_the_vessel_cannot_be_registered(tube, case):
     z = np.linspace(2.0, 58.0, 120)
     images = tube.pullback(z)
