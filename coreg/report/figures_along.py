@@ -56,6 +56,15 @@ class Mark(NamedTuple):
     found: tuple[float, float]
 
 
+class Course(NamedTuple):
+    """Place and rotation of the frames (N,), with their standard deviations; NaN where they have none."""
+
+    arc_length_mm: FloatArray
+    rotation_deg: FloatArray
+    arc_length_sd_mm: FloatArray
+    rotation_sd_deg: FloatArray
+
+
 def shade_doubt(axes: Axes, frames: Frames) -> None:
     """Shade the frames that are not reliable."""
     for start, stop in spans(~frames.reliable, frames.position_mm):
@@ -170,14 +179,9 @@ def unrolled_maps(
     return figure
 
 
-def motion(
-    frames: Frames,
-    arc_length_mm: FloatArray,
-    rigid_arc_length_mm: FloatArray,
-    rotation_deg: FloatArray,
-    rigid_rotation_deg: FloatArray,
-) -> Figure:
+def motion(frames: Frames, course: Course, rigid_course: Course) -> Figure:
     """Draw arc length, its deviation and speed, rotation and twist against what catheters can do."""
+    arc_length_mm, rigid_arc_length_mm = course.arc_length_mm, rigid_course.arc_length_mm
     figure = Figure(figsize=(WIDTH_IN, 9.6))
     spaced(figure, top=0.85, between=0.5, beside=0.95)
     axes = figure.subplot_mosaic(
@@ -194,6 +198,7 @@ def motion(
     swing = swing - np.nanmedian(swing) if np.isfinite(swing).any() else swing
     axes["swing"].axhspan(-LARGEST_SWING_MM / 2, LARGEST_SWING_MM / 2, color=BAND)
     axes["swing"].axhspan(-TYPICAL_SWING_MM[1] / 2, TYPICAL_SWING_MM[1] / 2, color="#cfdcea")
+    _spread(axes["swing"], position, swing, course.arc_length_sd_mm)
     axes["swing"].plot(position, swing, color=AFTER)
     axes["swing"].set(title="Longitudinal motion against the rigid placement", ylabel="deviation (mm)")
     speed = windowed_slope(-position, arc_length_mm, window_mm=1.0)
@@ -203,10 +208,11 @@ def motion(
     axes["speed"].plot(position, speed, color=AFTER)
     axes["speed"].set(title="Vessel per pullback length (1: no strain, below 0: backwards)", ylabel="mm / mm")
     _draw_within(axes["speed"], speed, (-0.5, 2.5), (-3.0, 5.0))
-    axes["turn"].plot(position, unwrapped_deg(rigid_rotation_deg), color=BEFORE, label="rigid")
-    found, rigid = unwrapped_deg(rotation_deg), unwrapped_deg(rigid_rotation_deg)
+    found, rigid = unwrapped_deg(course.rotation_deg), unwrapped_deg(rigid_course.rotation_deg)
+    axes["turn"].plot(position, rigid, color=BEFORE, label="rigid")
     gap = np.nanmedian(found - rigid) if np.isfinite(found - rigid).any() else 0.0
     found = found - 360.0 * np.round(gap / 360.0)
+    _spread(axes["turn"], position, found, course.rotation_sd_deg)
     axes["turn"].plot(position, found, color=AFTER, label="final")
     axes["turn"].set(title="Rotation in the vessel's rotation-minimizing frame", ylabel="rotation (degrees)")
     axes["turn"].legend(loc="best")
@@ -221,6 +227,11 @@ def motion(
     for name in ("arc", "turn"):
         frame_ticks(axes[name], position, frames.frame)
     return figure
+
+
+def _spread(axes: Axes, position: FloatArray, values: FloatArray, sd: FloatArray) -> None:
+    """Band of two standard deviations about values (N,)."""
+    axes.fill_between(position, values - 2.0 * sd, values + 2.0 * sd, color=AFTER, alpha=0.25, linewidth=0.0)
 
 
 def _draw_within(

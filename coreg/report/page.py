@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from coreg.case import Case
+from coreg.catheter_path import VirtualCatheterPath
 from coreg.report import captions
 from coreg.report import figures_along as along
 from coreg.report.figures_across import cross_sections
@@ -235,14 +236,17 @@ def _space_part(case: Case, registration: Registration) -> list[Part]:
 
 def _motion_part(data: Measured, registration: Registration) -> list[Part]:
     path, rigid = registration.path, in_rows_of(registration.path, registration.rigid_path)
-    figure = along.motion(
-        data.frames,
-        path.arc_length_mm,
-        rigid.arc_length_mm,
-        np.degrees(path.rotation_rad),
-        np.degrees(rigid.rotation_rad),
-    )
+    figure = along.motion(data.frames, _course(path), _course(rigid))
     return [Part("motion", "Motion of the catheter", captions.MOTION, [svg_uri(figure)])]
+
+
+def _course(path: VirtualCatheterPath) -> along.Course:
+    return along.Course(
+        path.arc_length_mm,
+        np.degrees(path.rotation_rad),
+        path.arc_length_sd_mm,
+        np.degrees(path.rotation_sd_rad),
+    )
 
 
 def _confidence_part(case: Case, data: Measured, registration: Registration) -> list[Part]:
