@@ -462,7 +462,7 @@ def test_what_cannot_be_registered_is_status_4(spoiled, refused, kind):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--method", "nonsense"), "found nonsense, expected nonrigid or rigid"),
+        (("--method", "nonsense"), "'nonsense' is not one of 'nonrigid', 'rigid', 'dtw', 'dp', 'bspline'"),
         (("--device", "nonsense"), "nonsense"),
         (("--seed", "-1"), "--seed"),
         (("--threads", "0"), "--threads"),
