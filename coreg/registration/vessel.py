@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import binary_opening, map_coordinates
 
 from coreg.centerline import Centerline
 from coreg.errors import InputError
@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 STEP_MM = 0.25
 ANGLES = 72
 REACH_MM = 4.5
+STRETCH_MM = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,8 @@ def prepare_vessel(lumen: Volume | Surface, centerline: Centerline) -> Vessel:
     s = _stations(axis)
     points, frames = axis.points_at(s), axis.frames_at(s)
     profile, centre = _sections(distance, points, frames)
-    return Vessel(s, points, frames, distance, profile, centre, _vessel_like(profile))
+    valid = _vessel_like(profile, step_mm=STEP_MM)
+    return Vessel(s, points, frames, distance, profile, centre, valid)
 
 
 def _stations(axis: Centerline) -> FloatArray:
@@ -107,7 +109,7 @@ def _recentred(centerline: Centerline, distance: Volume) -> Centerline:
     frames = line.frames_at(s)
     points = line.points_at(s)
     profile, centre = _sections(distance, points, frames)
-    centre[~_vessel_like(profile)] = 0.0
+    centre[~_vessel_like(profile, step_mm=0.5)] = 0.0
     centre = np.clip(centre, -1.0, 1.0)
     moved = points + np.einsum("sij,sj->si", frames[..., :2], centre)
     smooth = Centerline(moved).resampled(spacing_mm=STEP_MM, smoothing=4.0)
@@ -158,9 +160,13 @@ def _rays(distance: Volume, points: FloatArray, frames: FloatArray, centre: Floa
     return radius
 
 
-def _vessel_like(profile: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which sections are those of a coronary artery, rather than of the aorta or of nothing."""
+def _vessel_like(profile: FloatArray, *, step_mm: float) -> npt.NDArray[np.bool_]:
+    """Which sections are those of a coronary artery, rather than of the aorta or of nothing.
+
+    Single sections of the aorta may pass; a stretch of vessel is longer.
+    """
     median = np.median(profile, axis=1)
     open_share = (profile >= REACH_MM - 1e-6).mean(axis=1)
     typical = np.median(median[(median > 0.3) & (open_share < 0.3)]) if (median > 0.3).any() else 1.0
-    return (median > 0.3) & (median < max(2.5 * typical, 2.0)) & (open_share < 0.3)
+    alike = (median > 0.3) & (median < max(2.5 * typical, 2.0)) & (open_share < 0.3)
+    return np.asarray(binary_opening(alike, np.ones(round(STRETCH_MM / step_mm), dtype=bool)))

@@ -54,7 +54,8 @@ Is this what catheters do? Their longitudinal swing is typically 0.7 to 2.3 mm p
 up to 5.5 mm (lighter band); at IVUS speeds they may run backwards within a beat, and manual pullbacks vary
 by 35 % (band of the speed). A catheter twists little by itself: long stretches beyond 10° per mm (band) or
 a sudden half turn are suspicious. Slopes are over 1 mm. The band along place and rotation is two standard
-deviations of the fit to either side, not calibrated: errors are often larger, above all where a swing is missed.
+deviations of the fit to either side, not calibrated: errors are often larger, above all where a swing is
+missed.
 """
 
 CONFIDENCE = """

@@ -109,6 +109,18 @@ def test_an_arc_length_means_the_same_place_in_the_model_as_on_the_vessels_axis(
     np.testing.assert_allclose(np.linalg.norm(tangents, axis=1), 1.0, atol=1e-3)
 
 
+def test_single_sections_of_the_aorta_are_no_vessel(tube):
+    # The tube widens into a trunk of 6 mm that waists once to less than the arteries' limit.
+    def trunk(z_mm, angle_rad):
+        z_mm, _ = np.broadcast_arrays(z_mm, angle_rad)
+        waist = np.where(np.abs(z_mm - 5.0) < 0.6, 2.4, 6.0)
+        return np.where(z_mm < 10.0, waist, 1.7)
+
+    vessel = prepare_vessel(tube.surface(radius_of=trunk), tube.centerline())
+    assert not vessel.valid[vessel.arc_length_mm < 8.0].any()
+    assert vessel.valid[(vessel.arc_length_mm > 12.0) & (vessel.arc_length_mm < 58.0)].all()
+
+
 def test_poses_are_orthonormal_and_right_handed(tube):
     model = build(tube, everywhere_smooth, catheter=(0.4, -0.3))
     functions = model.functions(coefficients_near(model, 12.0, size=0.4, count=3))
