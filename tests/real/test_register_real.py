@@ -53,7 +53,7 @@ def long_axis_deg(contour):
 
 
 def assert_same_or_told(result, registration, *, limit_mm):
-    """Two placements 3 mm apart fit to a hundredth of the cost: chance decides, and the verdict must say so."""
+    """Two placements 3 mm apart fit to a hundredth of the cost: chance decides, the verdict must tell."""
     away = np.linalg.norm(result.path.origin_mm - registration.path.origin_mm, axis=1).max()
     told = result.margin < 0.1 and any("Another placement fits nearly" in each for each in result.reasons)
     assert away < (4.0 if told else limit_mm)
