@@ -23,8 +23,7 @@ def run_apart(subject: Subject, method: str) -> CaseResult:
         return apart(run_here, subject, method)
     except BrokenProcessPool:
         return _without(subject, method, "the process ended: out of memory?")
-    except Exception as error:
-        # A bug in one method must not end a run of hours; it counts among the errors and is printed.
+    except Exception as error:  # counted among the errors and printed: a bug must not end a run of hours
         return _without(subject, method, f"{BUG}{type(error).__name__}: {error}")
 
 

@@ -11,10 +11,9 @@ import torch
 
 from coreg import __version__
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.pullback import Pullback
 from coreg.registration.global_start import Start
 from coreg.registration.path_model import poses
-from coreg.registration.placement import Placement, rigid_functions
+from coreg.registration.placement import Placement, frame_depth_mm, rigid_functions
 from coreg.registration.scene import Scene
 from coreg.registration.search import FINE, Candidates, wrapped
 from coreg.registration.trust import (
@@ -37,7 +36,7 @@ RIGID_ONLY = "Rigid placement only: it follows neither the catheter's motion nor
 
 def rigid_outcome(scene: Scene, start: Start) -> Registration:
     """Make a registration of a rigid placement."""
-    functions = rigid_functions(start, scene.seen, _depth(scene.case.pullback))
+    functions = rigid_functions(start, scene.seen, frame_depth_mm(scene))
     placement = Placement(functions, start.log_scale, start.cost)
     result = placed_outcome(scene, start, placement, method="rigid", reason=RIGID_ONLY)
     return replace(result, rigid_path=result.path)
@@ -65,7 +64,7 @@ def placed_outcome(
     path, _ = _judged_path(scene, functions, residual, np.zeros(len(pullback)), np.zeros(len(pullback)))
     return Registration(
         path=path,
-        rigid_path=unjudged_path(scene, rigid_functions(rigid, scene.seen, _depth(pullback))),
+        rigid_path=unjudged_path(scene, rigid_functions(rigid, scene.seen, frame_depth_mm(scene))),
         centerline=scene.centerline,
         verdict="review",
         reasons=(reason,),
@@ -93,7 +92,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     """
     pullback, seen = scene.case.pullback, scene.seen
     middle, mirrored, fine = stages["middle"], stages["mirrored"], stages["fine"]
-    depth = _depth(pullback)
+    depth = frame_depth_mm(scene)
     functions, log_scale = fine.functions_at(depth)[0], float(fine.log_scale[0])
     residual = _residual_mm(scene, functions, log_scale)
     spread = place_and_turn_sd(fine, depth, FINE)
@@ -130,7 +129,7 @@ def _whole(
     residual_mm: FloatArray,
     reason: tuple[str, ...],
 ) -> Whole:
-    pullback, seen, depth = scene.case.pullback, scene.seen, _depth(scene.case.pullback)
+    pullback, seen, depth = scene.case.pullback, scene.seen, frame_depth_mm(scene)
     middle, mirrored = stages["middle"], stages["mirrored"]
     best = middle.cost[0]
     margin = float(middle.cost[1] / best - 1.0) if len(middle.cost) > 1 else float("inf")
@@ -169,13 +168,9 @@ def _margin(other: Candidates | None, cost: float) -> float:
     return float(other.cost[0] / cost - 1.0) if other is not None and len(other.cost) else float("inf")
 
 
-def _depth(pullback: Pullback) -> FloatArray:
-    return pullback.position_mm.max() - pullback.position_mm
-
-
 def _world_poses(scene: Scene, functions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Catheter centres and image axes, each (N, 3), of all frames."""
-    depth = _depth(scene.case.pullback)
+    depth = frame_depth_mm(scene)
     centre = np.stack(
         [np.interp(depth, scene.seen.depth_mm, each) for each in scene.seen.centre_mm.T], axis=1
     )
@@ -239,14 +234,14 @@ def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> Float
 
 
 def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False) -> list[Hypothesis]:
-    pairs = zip(candidates.functions_at(_depth(scene.case.pullback)), candidates.cost, strict=True)
+    pairs = zip(candidates.functions_at(frame_depth_mm(scene)), candidates.cost, strict=True)
     return [_hypothesis(scene, functions, float(cost), mirrored=mirrored) for functions, cost in pairs]
 
 
 def _hypothesis(scene: Scene, functions: FloatArray, cost: float, *, mirrored: bool = False) -> Hypothesis:
     path = unjudged_path(scene, functions)
     turn = float(np.degrees(np.angle(np.exp(1j * path.rotation_rad).mean())))
-    stretch = float(np.polyfit(_depth(scene.case.pullback), functions[0], 1)[0])
+    stretch = float(np.polyfit(frame_depth_mm(scene), functions[0], 1)[0])
     return Hypothesis(float(path.arc_length_mm[-1]), turn, stretch, cost, mirrored)
 
 

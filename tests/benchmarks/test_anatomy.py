@@ -4,20 +4,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+import pyvista as pv
+from anatomy_cases import Errors, make_cases, real_folder, simulated
+from anatomy_catheter import draw_withdrawal, run_limits
+from anatomy_ccta import shown_label
+from anatomy_lines import STEP_MM, Vessel, tree_lines
+from anatomy_reader import branches_of, closed_mouths
+from anatomy_surface import LumenSurface, empty_grid
+from scipy.ndimage import distance_transform_edt
+from skimage.measure import marching_cubes
 
-pv = pytest.importorskip("pyvista")
-
-from anatomy_cases import Errors, make_cases, real_folder, simulated  # noqa: E402
-from anatomy_catheter import draw_withdrawal, run_limits  # noqa: E402
-from anatomy_ccta import shown_label  # noqa: E402
-from anatomy_lines import STEP_MM, Vessel, tree_lines  # noqa: E402
-from anatomy_reader import branches_of, closed_mouths  # noqa: E402
-from anatomy_surface import LumenSurface, empty_grid  # noqa: E402
-from scipy.ndimage import distance_transform_edt  # noqa: E402
-from skimage.measure import marching_cubes  # noqa: E402
-
-from coreg.signed_distance import outward  # noqa: E402
-from coreg.surface import Surface  # noqa: E402
+from coreg.signed_distance import outward
+from coreg.surface import Surface
 
 BEND_MM, RADIUS_MM, LENGTH_MM = 45.0, 1.8, 90.0
 BRANCH_AT_MM, BRANCH_RADIUS_MM, BRANCH_LENGTH_MM = 45.0, 0.9, 14.0
@@ -264,10 +262,8 @@ def test_absent_real_data_are_said(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_true_poses_carry_contours_onto_the_real_surface():
-    folder = real_folder()
-    if folder is None:
-        pytest.skip("no real data: set COREG_REAL_DATA")
+def test_true_poses_carry_contours_onto_the_real_surface(real_data):
+    folder = real_data / "anomalous-rca"
     surface = LumenSurface(pv.read(folder / "ccta_surface.stl").triangulate().clean())
     name, case, truth = next(make_cases(1, 0, folder=folder))
     worlds = np.vstack(
