@@ -13,6 +13,8 @@ offset do not compete.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +34,25 @@ NULL_MM = 0.16
 FUNCTIONS = 5
 
 Pair = tuple[Tensor, Tensor]
+Axes = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class VesselField(Protocol):
+    """What paths need of a vessel, or of the vessel of each row of a batch."""
+
+    @property
+    def first_mm(self) -> float | Tensor:
+        """Arc length from which the vessel can be compared; (H, 1) where rows differ."""
+
+    @property
+    def last_mm(self) -> float | Tensor:
+        """Arc length up to which it can."""
+
+    def at(self, arc_length_mm: Tensor) -> Axes:
+        """Point, normal, binormal and tangent (H, M, 3) at arc lengths (H, M)."""
+
+    def distance_at(self, world_mm: Tensor) -> Tensor:
+        """Signed distance (H, M, K) in mm at world points (H, M, K, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,24 +104,31 @@ class VesselTensors:
             float(vessel.arc_length_mm[valid[-1]]),
         )
 
-    def at(self, arc_length_mm: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def at(self, arc_length_mm: Tensor) -> Axes:
         """Point, normal, binormal and tangent (..., 3) at arc lengths (...); straight on beyond the ends."""
         place = (arc_length_mm - self.start_mm) / self.step_mm
         low = place.detach().floor().clamp(0, len(self.table) - 2).long()
-        share = (place - low)[..., None]
-        inner = share.clamp(0.0, 1.0)
-        a, b = self.table[low], self.table[low + 1]
-        mixed = a + inner * (b - a)
-        point = mixed[..., :3] + (share - inner) * self.step_mm * mixed[..., 9:]
-        return point, mixed[..., 3:6], mixed[..., 6:9], mixed[..., 9:]
+        return axes_between(self.table, low, place - low, self.step_mm)
+
+    def distance_at(self, world_mm: Tensor) -> Tensor:
+        """Signed distance (...) at world points (..., 3), linear between voxels."""
+        grid = (2.0 * (world_mm - self.low_mm) / self.size_mm - 1.0).to(torch.float32)
+        flat = grid.reshape(1, 1, 1, -1, 3)
+        out = torch.nn.functional.grid_sample(self.distance, flat, align_corners=True, padding_mode="border")
+        return out.reshape(world_mm.shape[:-1])
 
 
-def sampled_distance(vessel: VesselTensors, world_mm: Tensor) -> Tensor:
-    """Signed distance (...) at world points (..., 3), linear between voxels."""
-    grid = (2.0 * (world_mm - vessel.low_mm) / vessel.size_mm - 1.0).to(torch.float32)
-    flat = grid.reshape(1, 1, 1, -1, 3)
-    out = torch.nn.functional.grid_sample(vessel.distance, flat, align_corners=True, padding_mode="border")
-    return out.reshape(world_mm.shape[:-1])
+def axes_between(table: Tensor, low: Tensor, place: Tensor, step_mm: float | Tensor) -> Axes:
+    """Axes (..., 3) between a table's row (...) and the next; ``place`` (...) runs from 0 to 1 there.
+
+    Below 0 and above 1 the axis goes straight on.
+    """
+    share = place[..., None]
+    inner = share.clamp(0.0, 1.0)
+    a, b = table[low], table[low + 1]
+    mixed = a + inner * (b - a)
+    point = mixed[..., :3] + (share - inner) * step_mm * mixed[..., 9:]
+    return point, mixed[..., 3:6], mixed[..., 6:9], mixed[..., 9:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +136,32 @@ class PathModel:
     """Everything fixed while the coefficients of a batch of paths are sought.
 
     Coefficients are (H, 5 J + 1): arc length, rotation, two offsets and the surface's at J knots, then
-    the relative radius scale.
+    the relative radius scale. All rows are of one case; where they are of several
+    (`coreg.registration.stacked`), the tensors have a leading dimension H.
+
+    Attributes
+    ----------
+    vessel : VesselField
+        CCTA side.
+    knots_mm : (J,) array
+        Of the splines, in depth.
+    basis : (M, J) tensor
+        Splines at the frames.
+    slope : (M, M) tensor
+        Takes values at the frames to their derivative by depth.
+    points, seen : (M, K, 2) and (M, K) tensors
+        Lumen points in mm, and whether they are on the wall.
+    centre, radius, patches : (M, 2), (M,) and (M,) tensors
+        Of the lumens: middle and radius in mm, and how much evidence a frame is.
+    precision, mean : (P, P) and (P,) tensors
+        Of the coefficients, before the lumens are compared.
+    patch_mm : float or (H, 1) tensor
+        How far the two surfaces may differ.
+    owner : (H,) tensor, optional
+        Number of each row's case, from 0, where rows are of several.
     """
 
-    vessel: VesselTensors
+    vessel: VesselField
     knots_mm: FloatArray
     basis: Tensor
     slope: Tensor
@@ -122,7 +172,8 @@ class PathModel:
     patches: Tensor
     precision: Tensor
     mean: Tensor
-    patch_mm: float
+    patch_mm: float | Tensor
+    owner: Tensor | None = None
 
     @classmethod
     def build(
@@ -170,7 +221,7 @@ class PathModel:
     def functions(self, coefficients: Tensor) -> Tensor:
         """Arc length, rotation, two offsets and the surface's offset (H, 5, M) of the frames."""
         batch = len(coefficients)
-        return coefficients[:, :-1].reshape(batch, FUNCTIONS, -1) @ self.basis.T
+        return coefficients[:, :-1].reshape(batch, FUNCTIONS, -1) @ self.basis.mT
 
     def poses(self, functions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Catheter centres, column and row axes, each (H, M, 3), from functions (H, 5, M)."""
@@ -179,10 +230,10 @@ class PathModel:
     def residuals(self, coefficients: Tensor, functions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Distances (H, M, K) in mm of lumen points from the CCTA's lumen surface, and the poses."""
         origin, column, row = self.poses(functions)
-        world = origin[:, :, None] + self.points[None, :, :, :1] * column[:, :, None]
-        world = world + self.points[None, :, :, 1:] * row[:, :, None]
-        away = sampled_distance(self.vessel, world)
-        scale = coefficients[:, -1][:, None, None] * self.radius[None, :, None]
+        world = origin[:, :, None] + self.points[..., :1] * column[:, :, None]
+        world = world + self.points[..., 1:] * row[:, :, None]
+        away = self.vessel.distance_at(world)
+        scale = coefficients[:, -1][:, None, None] * self.radius[..., None]
         away = away + scale + functions[:, 4, :, None]
         # At the edge of the field of view the wall is there or farther out.
         return torch.where(self.seen, away, away.clamp_min(0.0)), origin, column, row
@@ -198,8 +249,17 @@ class PathModel:
         saturated = 1.0 - torch.exp(-0.5 * (residuals / width_mm) ** 2)
         return (width_mm / self.patch_mm) ** 2 * saturated.mean(dim=-1)
 
+    @cached_property
+    def overlaps(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Pairs of knots (Q,) and (Q,) whose splines overlap, and the splines' products (M, Q)."""
+        knots = np.arange(self.basis.shape[-1])
+        # Cubic splines four or more knots apart do not overlap.
+        near = np.nonzero(np.abs(knots[:, None] - knots) <= 3)
+        first, second = (torch.as_tensor(each, device=self.basis.device) for each in near)
+        return first, second, self.basis[..., first] * self.basis[..., second]
+
     @property
-    def null(self) -> float:
+    def null(self) -> float | Tensor:
         """Misfit of a frame that is nowhere in the vessel: as bad as walls `NULL_MM` apart."""
         return 0.5 * (NULL_MM / self.patch_mm) ** 2
 
@@ -218,19 +278,19 @@ class PathModel:
 
 
 def poses(
-    vessel: VesselTensors, functions: Tensor, centre: Tensor, slope: Tensor
+    vessel: VesselField, functions: Tensor, centre: Tensor, slope: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Poses of frames that lie across the catheter's own curve.
 
     Parameters
     ----------
-    vessel : VesselTensors
+    vessel : VesselField
         Axis and moving frame.
     functions : (H, 5, M) tensor
         Arc length (mm), rotation (rad), the lumen centre's offset along normal and binormal (mm); the
         rest has no say.
     centre : (M, 2) tensor
-        Lumen centre in the image, mm from the catheter.
+        Lumen centre in the image, mm from the catheter; (H, M, 2) where rows differ.
     slope : (M, M) tensor
         Takes values at the frames to their derivative by depth.
 
@@ -242,7 +302,8 @@ def poses(
     arc_length, rotation, along_normal, along_binormal = functions[:, :4].unbind(dim=1)
     axes, facing = vessel.at(arc_length), (torch.cos(rotation), torch.sin(rotation))
     u, v = across((along_normal, along_binormal), facing, centre)
-    return leaning_poses(axes, facing, (u, v), (u @ slope.T, v @ slope.T))
+    lean = (u[:, None] @ slope.mT)[:, 0], (v[:, None] @ slope.mT)[:, 0]
+    return leaning_poses(axes, facing, (u, v), lean)
 
 
 def across(along: Pair, facing: Pair, centre: Tensor) -> Pair:
@@ -258,14 +319,12 @@ def across(along: Pair, facing: Pair, centre: Tensor) -> Pair:
         Lumen centre in the image, mm from the catheter.
     """
     cosine, sine = facing
-    u = along[0] - (cosine * centre[:, 0] - sine * centre[:, 1])
-    v = along[1] - (sine * centre[:, 0] + cosine * centre[:, 1])
+    u = along[0] - (cosine * centre[..., 0] - sine * centre[..., 1])
+    v = along[1] - (sine * centre[..., 0] + cosine * centre[..., 1])
     return u, v
 
 
-def leaning_poses(
-    axes: tuple[Tensor, Tensor, Tensor, Tensor], facing: Pair, off: Pair, slope: Pair
-) -> tuple[Tensor, Tensor, Tensor]:
+def leaning_poses(axes: Axes, facing: Pair, off: Pair, slope: Pair) -> tuple[Tensor, Tensor, Tensor]:
     """Poses, as `poses` gives them, of a catheter off the axis that leans against it.
 
     Parameters

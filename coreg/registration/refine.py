@@ -2,7 +2,8 @@
 
 Gradients are exact, by automatic differentiation through the whole path; curvature is that of
 Gauss-Newton with the saturated loss's own weights, assembled frame by frame. Each hypothesis has its
-own damping and takes a step only if its cost falls.
+own damping and takes a step only if its cost falls. Rows of a batch may be of several cases: each
+case stops for itself, so that it takes the steps that it would take alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from coreg.registration.guides import GuideTerm
-from coreg.registration.path_model import FUNCTIONS, PathModel, sampled_distance
+from coreg.registration.path_model import FUNCTIONS, PathModel
 
 
 def refine(
@@ -36,7 +37,7 @@ def refine(
     iterations : int
         At most so many steps.
     tolerance : float
-        Stop when no cost falls by more than this.
+        A case stops when none of its costs falls by more than this.
     guides : GuideTerm, optional
         What landmarks add to the cost.
 
@@ -48,24 +49,35 @@ def refine(
         At the end.
     """
     damping = torch.full((len(coefficients),), 1e-3, dtype=torch.float64, device=coefficients.device)
+    done = torch.zeros_like(damping, dtype=torch.bool)
     cost, gradient, curvature = _linearised(model, coefficients, width_mm, guides)
     for _ in range(iterations):
         diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
         damped = curvature + torch.diag_embed(damping[:, None] * diagonal)
-        step = torch.linalg.solve(damped, gradient[..., None])[..., 0]
+        # Unchecked, so that nothing waits for the device: a step that is no number lowers no cost.
+        step = torch.linalg.solve_ex(damped, gradient[..., None])[0][..., 0]
         trial = coefficients - step
         # One pass gives the trial's cost and, if it is taken, the next linearisation.
         trial_cost, trial_gradient, trial_curvature = _linearised(model, trial, width_mm, guides)
-        better = trial_cost < cost
+        better = (trial_cost < cost) & ~done
         fall = torch.where(better, cost - trial_cost, torch.zeros_like(cost))
         coefficients = torch.where(better[:, None], trial, coefficients)
         gradient = torch.where(better[:, None], trial_gradient, gradient)
         curvature = torch.where(better[:, None, None], trial_curvature, curvature)
         cost = torch.where(better, trial_cost, cost)
         damping = torch.where(better, (damping * 0.2).clamp_min(1e-6), (damping * 8.0).clamp_max(1e6))
-        if bool(((fall < tolerance) & (better | (damping > 1e3))).all()):
+        done = done | _with_all_others((fall < tolerance) & (better | (damping > 1e3)), model.owner)
+        if bool(done.all()):
             break
     return coefficients, cost
+
+
+def _with_all_others(settled: Tensor, owner: Tensor | None) -> Tensor:
+    """Whether a row and all others of its case are settled, (H,)."""
+    if owner is None:
+        return settled.all().expand_as(settled)
+    waiting = torch.zeros_like(owner).index_add(0, owner, (~settled).to(owner.dtype))
+    return (waiting == 0)[owner]
 
 
 def posterior_covariance(
@@ -79,8 +91,8 @@ def _weights(model: PathModel, functions: Tensor, residuals: Tensor, width_mm: f
     """Gauss-Newton weight (H, M, K) of each residual under the saturated loss."""
     weight = torch.exp(-0.5 * (residuals / width_mm) ** 2).to(torch.float64)
     weight = weight * (model.seen | (residuals > 0.0))
-    weight = weight * (model.gate(functions[:, 0]) * model.patches)[..., None]
-    return weight / (model.patch_mm**2 * residuals.shape[-1])
+    counts = model.gate(functions[:, 0]) * model.patches / model.patch_mm**2
+    return weight * counts[..., None] / residuals.shape[-1]
 
 
 def _linearised(
@@ -109,13 +121,13 @@ def _frame_jacobian(
     model: PathModel, functions: Tensor, origin: Tensor, column: Tensor, row: Tensor
 ) -> Tensor:
     """Change (H, M, K, 6) of residuals with each frame's own five numbers and the radius scale."""
-    x, y = model.points[None, :, :, :1], model.points[None, :, :, 1:]
+    x, y = model.points[..., :1], model.points[..., 1:]
     world = origin[:, :, None] + x * column[:, :, None] + y * row[:, :, None]
     world = world.requires_grad_(True)
     with torch.enable_grad():
-        (slope,) = torch.autograd.grad(sampled_distance(model.vessel, world).sum(), world)
+        (slope,) = torch.autograd.grad(model.vessel.distance_at(world).sum(), world)
     _, normal, binormal, tangent = model.vessel.at(functions[:, 0])
-    cx, cy = model.centre[None, :, None, :1], model.centre[None, :, None, 1:]
+    cx, cy = model.centre[..., None, :1], model.centre[..., None, 1:]
     turning = (x - cx) * row[:, :, None] - (y - cy) * column[:, :, None]
     parts = [
         torch.einsum("hmkc,hmc->hmk", slope, tangent),
@@ -123,22 +135,20 @@ def _frame_jacobian(
         torch.einsum("hmkc,hmc->hmk", slope, normal),
         torch.einsum("hmkc,hmc->hmk", slope, binormal),
         torch.ones_like(slope[..., 0]),
-        model.radius[None, :, None].expand(slope.shape[:-1]),
+        model.radius[..., None].expand(slope.shape[:-1]),
     ]
     return torch.stack(parts, dim=-1)
 
 
 def _assembled(model: PathModel, blocks: Tensor) -> Tensor:
     """Curvature (H, P, P) by coefficient from curvature (H, 6, 6, M) by frame."""
-    batch, knots = len(blocks), model.basis.shape[1]
+    batch, knots = len(blocks), model.basis.shape[-1]
     inner = FUNCTIONS * knots
-    # Cubic splines four or more knots apart do not overlap.
-    index = torch.arange(knots, device=blocks.device)
-    first, second = torch.nonzero((index[:, None] - index[None, :]).abs() <= 3, as_tuple=True)
-    products = model.basis[:, first] * model.basis[:, second]
-    full = torch.zeros((batch, inner + 1, inner + 1), dtype=blocks.dtype, device=blocks.device)
-    core = full.new_zeros((batch, FUNCTIONS, knots, FUNCTIONS, knots))
-    core[:, :, first, :, second] = (blocks[:, :FUNCTIONS, :FUNCTIONS] @ products).permute(3, 0, 1, 2)
+    first, second, products = model.overlaps
+    full = blocks.new_zeros((batch, inner + 1, inner + 1))
+    core = blocks.new_zeros((batch, FUNCTIONS, knots, FUNCTIONS, knots))
+    pairs = blocks[:, :FUNCTIONS, :FUNCTIONS].reshape(batch, FUNCTIONS**2, -1) @ products
+    core[:, :, first, :, second] = pairs.permute(2, 0, 1).reshape(-1, batch, FUNCTIONS, FUNCTIONS)
     full[:, :inner, :inner] = core.reshape(batch, inner, inner)
     edge = (blocks[:, :FUNCTIONS, FUNCTIONS] @ model.basis).reshape(batch, inner)
     full[:, :inner, -1] = edge

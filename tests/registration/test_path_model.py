@@ -5,7 +5,7 @@ from scipy.ndimage import map_coordinates
 
 from coreg.centerline import Centerline
 from coreg.registration.observations import observe
-from coreg.registration.path_model import PathModel, VesselTensors, poses, sampled_distance, slope_operator
+from coreg.registration.path_model import PathModel, VesselTensors, poses, slope_operator
 from coreg.registration.vessel import prepare_vessel
 from coreg.settings import RegistrationSettings
 from coreg.surface import Surface
@@ -87,7 +87,7 @@ def test_sampled_distances_are_those_of_scipy(tube):
     world = rng.uniform([-6.0, -6.0, -8.0], [6.0, 6.0, tube.length_mm + 8.0], (4000, 3))
     index = vessel.distance.to_index(world).T
     expected = map_coordinates(vessel.distance.values, index, order=1, mode="nearest", output=np.float64)
-    found = sampled_distance(VesselTensors.on(vessel, tube.cpu), torch.as_tensor(world))
+    found = VesselTensors.on(vessel, tube.cpu).distance_at(torch.as_tensor(world))
     # Voxels change by up to 1 per 0.3 mm, float32 places are good to 1e-5 mm.
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-4)
 
