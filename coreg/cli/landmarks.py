@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from coreg.validation import LandmarkError
 
 
+def locked_ids(given: str | None) -> tuple[str, ...]:
+    """Read the ids of landmarks to lock off the command line; none where the option is not there.
+
+    Raises
+    ------
+    BadParameter
+        If there is no id in it, as where a shell's variable is empty.
+    """
+    ids = tuple(each.strip() for each in (given or "").split(",") if each.strip())
+    if given is not None and not ids:
+        msg = f"--lock-landmarks: found {given!r}, expected ids of landmarks, or all"
+        raise typer.BadParameter(msg)
+    return ids
+
+
 def guiding_landmarks(case: Case, *, locked: Sequence[str], path: Path) -> tuple[Landmark, ...]:
     """Take the pairs of a case as guides.
 
@@ -71,7 +86,7 @@ def landmark_rows(
 
     free = unguided(errors, guides)
     used = [each for each in errors if each.id in guides]
-    rows = []
+    rows = [("", f"- landmark {each.id}: {each.reason}") for each in errors if each.reason]
     if free:
         rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
     if used:

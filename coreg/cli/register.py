@@ -68,13 +68,18 @@ def register(
     """
     from coreg.cli.compute import Wanted, headline, outcome_data, register_case
     from coreg.cli.console import Console
+    from coreg.cli.landmarks import locked_ids
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
-    locked = tuple(each.strip() for each in (lock_landmarks or "").split(",") if each.strip())
-    use_landmarks = use_landmarks or bool(locked)
-    if method != Method.nonrigid and (use_landmarks or leave_one_out):
-        option = "--use-landmarks" if use_landmarks else "--leave-one-out"
-        msg = f"{option} needs --method nonrigid, found {method.value}"
+    locked = locked_ids(lock_landmarks)
+    with_landmarks = {
+        "--use-landmarks": use_landmarks,
+        "--lock-landmarks": bool(locked),
+        "--leave-one-out": leave_one_out,
+    }
+    asked = [option for option, given in with_landmarks.items() if given]
+    if asked and method != Method.nonrigid:
+        msg = f"{asked[0]} needs --method nonrigid, found {method.value}"
         raise typer.BadParameter(msg)
     wanted = Wanted(
         method.value,
@@ -83,7 +88,7 @@ def register(
         threads,
         force,
         phase,
-        use_landmarks=use_landmarks,
+        use_landmarks=use_landmarks or bool(locked),
         locked=locked,
         leave_one_out=leave_one_out,
     )

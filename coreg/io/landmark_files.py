@@ -19,6 +19,8 @@ LANDMARK_COLUMNS = ("id", "frame", "angle_deg", "x_mm", "y_mm", "z_mm")
 _OPTIONAL = ("radius_mm", "kind", "sd_frames", "sd_deg")
 _DIRECTION = ("dir_x", "dir_y", "dir_z")
 _FARTHEST_MM = 1e5
+_FARTHEST_FROM_CATHETER_MM = 30.0
+_VAGUEST = 1e6
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -55,7 +57,7 @@ def read_landmarks(path: Path) -> tuple[Landmark, ...]:
     table = read_table(path, required=LANDMARK_COLUMNS, optional=_OPTIONAL)
     ids, world = _ids(table), _world(table)
     frame, angle = _frames(table, "frame"), _angles(table, "angle_deg")
-    radius = _not_negative(table, "radius_mm")
+    radius = _distances(table)
     sd_frames, sd_deg = _not_negative(table, "sd_frames"), _not_negative(table, "sd_deg")
     kinds = _kinds(table)
     landmarks = []
@@ -242,7 +244,13 @@ def _frames(table: Table, name: str) -> list[float | None]:
 
 
 def _not_negative(table: Table, name: str) -> list[float | None]:
-    return _within(table, name, low=0.0, high=np.inf, expected="0 or more")
+    return _within(table, name, low=0.0, high=_VAGUEST, expected=f"0 or more, at most {_VAGUEST:g}")
+
+
+def _distances(table: Table) -> list[float | None]:
+    """Distances from the catheter, beyond which no image reaches."""
+    expected = f"the distance from the catheter, 0 to {_FARTHEST_FROM_CATHETER_MM:g} mm; is it in pixels?"
+    return _within(table, "radius_mm", low=0.0, high=_FARTHEST_FROM_CATHETER_MM, expected=expected)
 
 
 def _shares(table: Table) -> list[float]:

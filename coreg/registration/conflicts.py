@@ -39,11 +39,12 @@ def with_conflicts(
         1.5 mm or 25 degrees, gives a reason, and a verdict of good becomes one of review.
     """
     own = {each.id: each for each in guides}
+    frames = f"{registration.path.frame.min()} to {registration.path.frame.max()}"
     errors = landmark_errors(registration.path, [each for each in landmarks if each.id in own])
     off = [each for each in errors if _far_along(each, own[each.id]) or _far_around(each, own[each.id])]
     reasons = [
-        *(f"Landmark {each.id} cannot guide: its frame is not in the pullback." for each in landmarks
-          if each.paired and each.id not in own),
+        *(f"Landmark {each.id} cannot guide: its frame {each.frame:g} is not in the pullback, which has "
+          f"{frames}." for each in landmarks if each.paired and each.id not in own),
         *(_reason(each, own[each.id], registration, [e for e in errors if e not in off]) for each in off),
     ]  # fmt: skip
     if not reasons:
@@ -72,7 +73,7 @@ def _reason(
 def _how_far(error: LandmarkError, guide: Guide) -> str:
     parts = []
     if not np.isfinite(error.error_mm):
-        parts.append("no placed frame comes near its point in the CCTA")
+        parts.append(error.reason)
     elif _far_along(error, guide):
         way = "proximal" if error.error_mm > 0.0 else "distal"
         parts.append(

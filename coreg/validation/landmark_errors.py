@@ -20,6 +20,7 @@ from coreg.landmarks import Landmark
 FloatArray = npt.NDArray[np.float64]
 REACH_MM = 8.0
 BEYOND_MM = 3.0
+RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,17 @@ def _error(path: VirtualCatheterPath, landmark: Landmark) -> LandmarkError:
 
 
 def _meeting(path: VirtualCatheterPath, point_mm: FloatArray) -> _Meeting:
+    """Find the plane through a point; where there is none, say so, and whether the point is in RAS."""
+    met = _met(path, point_mm)
+    if met is not None:
+        return met
+    nowhere = f"no frame's plane passes within {REACH_MM:g} mm of its point in the CCTA"
+    if _met(path, point_mm * RAS_TO_LPS) is not None:
+        nowhere += " (with x and y negated one would: is it in RAS?)"
+    return _Meeting(np.nan, np.nan, np.full(3, np.nan), np.full((3, 3), np.nan), nowhere)
+
+
+def _met(path: VirtualCatheterPath, point_mm: FloatArray) -> _Meeting | None:
     """Find the plane through a point: the middle one of repeated passes, else one just beyond the ends."""
     crossings = path.crossings(point_mm)
     origin, axes = path.poses_at(crossings)
@@ -139,8 +151,7 @@ def _meeting(path: VirtualCatheterPath, point_mm: FloatArray) -> _Meeting:
             met = _beyond(path, point_mm, end, inner)
             if met is not None:
                 return met
-    nowhere = f"no frame's plane passes within {REACH_MM:g} mm of it"
-    return _Meeting(np.nan, np.nan, np.full(3, np.nan), np.full((3, 3), np.nan), nowhere)
+    return None
 
 
 def _beyond(path: VirtualCatheterPath, point_mm: FloatArray, end: int, inner: int) -> _Meeting | None:

@@ -466,6 +466,8 @@ def test_what_cannot_be_registered_is_status_4(spoiled, refused, kind):
         (("--device", "nonsense"), "nonsense"),
         (("--seed", "-1"), "--seed"),
         (("--threads", "0"), "--threads"),
+        (("--lock-landmarks", ""), "--lock-landmarks: found '', expected ids of landmarks, or all"),
+        (("--lock-landmarks", "all", "--method", "dp"), "--lock-landmarks needs --method nonrigid"),
     ],
 )
 def test_wrong_options_are_status_2(refused, options, words):

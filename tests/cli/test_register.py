@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -284,3 +285,13 @@ def test_guiding_without_a_pair_is_status_3(coreg, sample, tmp_path):
     done = coreg("register", case, "--out", tmp_path / "out", "--use-landmarks")
     assert done.status == 3
     assert "landmarks: found no complete pair" in " ".join(done.err.split())
+
+
+def test_landmarks_that_cannot_be_measured_say_why(coreg, sample, tmp_path):
+    case = shutil.copytree(sample, tmp_path / "case", ignore=shutil.ignore_patterns("truth"))
+    rows = (case / "landmarks.csv").read_text().splitlines()
+    stray = re.sub(r"^B2,[^,]*,", "B2,5000,", rows[1])
+    (case / "landmarks.csv").write_text("\n".join([rows[0], stray, *rows[2:]]))
+    done = coreg("register", case, "--out", tmp_path / "out")
+    assert done.status == 0, done.err
+    assert "landmark B2: frame 5000 is not in the pullback" in " ".join(done.out.split())

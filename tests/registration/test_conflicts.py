@@ -88,7 +88,7 @@ def test_one_other_landmark_speaks_and_a_locked_one_is_called_so(images):
 
 def test_a_point_that_no_frame_comes_near_is_a_conflict(images):
     (reason,) = told(images, [mark("A", 20.0, off_mm=60.0)]).reasons
-    assert "no placed frame comes near its point in the CCTA" in reason
+    assert "A does not fit: no frame's plane passes within 8 mm of its point in the CCTA" in reason
 
 
 def test_a_reader_who_is_not_sure_is_not_contradicted(images):

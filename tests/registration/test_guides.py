@@ -153,7 +153,7 @@ def test_solving_again_as_before_gives_the_result_before(solved):
 
 def test_a_frame_that_is_not_in_the_pullback_is_told(solved):
     stray = replace(landmark("S", 20.0, 0.0), frame=500.0)
-    assert "Landmark S cannot guide: its frame is not in the pullback." in (
+    assert "Landmark S cannot guide: its frame 500 is not in the pullback, which has 0 to 59." in (
         resolve(solved, [*right(), stray]).registration.reasons
     )
 

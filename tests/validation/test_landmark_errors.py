@@ -97,6 +97,16 @@ def test_landmark_beyond_the_path_has_no_error_but_a_reason(straight_path):
         assert error.frame_expected == 60.0
 
 
+def test_a_landmark_in_ras_is_told(straight_path):
+    path = straight_path(Z_MM)
+    moved = replace(path, origin_mm=path.origin_mm + np.array([40.0, -150.0, 0.0]))
+    right = seen_in(moved, row=40, angle_deg=0.0, world_mm=np.array([41.0, -150.0, 55.0]))
+    assert landmark_errors(moved, [right])[0].reason == ""
+    (error,) = landmark_errors(moved, [replace(right, world_mm=right.world_mm * [-1.0, -1.0, 1.0])])
+    assert "with x and y negated one would: is it in RAS?" in error.reason
+    assert np.isnan(error.error_mm)
+
+
 def test_annotated_frame_without_a_pose_is_named(straight_path):
     path = straight_path(Z_MM)
     landmark = seen_in(path, row=3, angle_deg=20.0, world_mm=np.array([1.0, 0.0, 55.0]))
