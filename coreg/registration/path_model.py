@@ -112,10 +112,15 @@ class VesselTensors:
 
     def distance_at(self, world_mm: Tensor) -> Tensor:
         """Signed distance (...) at world points (..., 3), linear between voxels."""
-        grid = (2.0 * (world_mm - self.low_mm) / self.size_mm - 1.0).to(torch.float32)
-        flat = grid.reshape(1, 1, 1, -1, 3)
-        out = torch.nn.functional.grid_sample(self.distance, flat, align_corners=True, padding_mode="border")
-        return out.reshape(world_mm.shape[:-1])
+        grid = 2.0 * (world_mm - self.low_mm) / self.size_mm - 1.0
+        return sampled_between_voxels(self.distance, grid)
+
+
+def sampled_between_voxels(volume: Tensor, grid: Tensor) -> Tensor:
+    """Values (...) of a volume (1, 1, D, H, W), linear between voxels, at places (..., 3) from -1 to 1."""
+    flat = grid.to(torch.float32).reshape(1, 1, 1, -1, 3)
+    out = torch.nn.functional.grid_sample(volume, flat, align_corners=True, padding_mode="border")
+    return out.reshape(grid.shape[:-1])
 
 
 def axes_between(table: Tensor, low: Tensor, place: Tensor, step_mm: float | Tensor) -> Axes:
