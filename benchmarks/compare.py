@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from arguments import folder, seed_range
 from compare_cases import Subject, case_folders, phantoms, written
 from compare_methods import METHODS, chosen
 from compare_page import page
@@ -28,6 +30,7 @@ from compare_real import HEADING, real_table
 from compare_results import CaseResult, append_results, read_results
 from compare_run import run_apart
 
+from coreg.errors import CoregError
 from coreg.phantom.settings import Level
 from coreg.pullback import Modality
 
@@ -40,14 +43,14 @@ def main() -> None:
     """Run the comparison and write its page."""
     options = _options()
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    done = {each.key for each in read_results(options.out) if not each.bug}
+    options.out.mkdir(parents=True, exist_ok=True)
+    done = {each.key for each in options.results if not each.bug}
     for subject in _subjects(options):
         results = list(_new(subject, options.methods, done))
         append_results(options.out, results)
         for each in results:
             print(_line(each), flush=True)
     if options.real:
-        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / REAL).write_text(real_table(options.methods) + "\n", encoding="utf-8")
     write_page(options.out)
     print(options.out / PAGE)
@@ -93,19 +96,19 @@ def _options() -> argparse.Namespace:
     )
     levels, modalities = get_args(Level), get_args(Modality)
     parser.add_argument("--level", default="typical", help=f"some of {', '.join(levels)}")
-    parser.add_argument("--seeds", default="4000-4039", help="first-last, or none")
+    parser.add_argument("--seeds", type=_seeds, default="4000-4039", help="first-last, or none")
     parser.add_argument("--modality", default="OCT,IVUS", help="some of OCT, IVUS")
     parser.add_argument("--cases", type=Path, help="folder of cases that `coreg phantom` wrote, instead")
     parser.add_argument("--methods", default="methods,oracles", help="names, or methods, oracles, ablation")
     parser.add_argument("--real", action="store_true", help="run the real patient too")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     options = parser.parse_args()
     options.level = _some(parser, "--level", options.level, levels)
     options.modality = _some(parser, "--modality", options.modality, modalities)
-    options.seeds = _seeds(parser, options.seeds)
     options.methods = _checked(parser, "--methods", chosen, options.methods)
     if options.cases:
         options.cases = _checked(parser, "--cases", case_folders, options.cases)
+    options.results = _checked(parser, "--out", read_results, options.out)
     return options
 
 
@@ -123,14 +126,12 @@ def _some(parser: argparse.ArgumentParser, name: str, text: str, known: tuple[st
     return parts
 
 
-def _seeds(parser: argparse.ArgumentParser, text: str) -> range:
-    if text == "none":
-        return range(0)
-    first, dash, last = text.partition("-")
-    if not (first.isdigit() and (last.isdigit() or not dash)):
-        parser.error(f"--seeds: found {text!r}, expected first-last, such as 0-3, or none")
-    return range(int(first), int(last or first) + 1)
+def _seeds(text: str) -> range:
+    return range(0) if text == "none" else seed_range(text)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CoregError as error:
+        sys.exit(f"compare.py: {error}")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +36,7 @@ FRAME_COLUMNS = (
     *("frame", "error_frames", "error_mm", "error_deg", "error_3d_mm", "reliable"),
     *("arc_length_sd_mm", "rotation_sd_deg"),
 )
+CASE_COLUMNS = (*KEY, *FACTS, "landmarks", "frames", *MEANS)
 BUG = "bug: "
 CASES, LANDMARKS, FRAMES = "cases.csv", "landmarks.csv", "frames.csv.gz"
 
@@ -109,9 +112,10 @@ def _mean_size(values: FloatArray) -> float:
 def append_results(folder: Path, results: Sequence[CaseResult]) -> None:
     """Add results to the tables of a folder, which are begun where they are missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    _append(folder / CASES, (*KEY, *FACTS, "landmarks", "frames", *MEANS), map(_case_row, results))
     _append(folder / LANDMARKS, (*KEY, "id", *LANDMARK_COLUMNS), _landmark_rows(results))
     _append(folder / FRAMES, (*KEY, *FRAME_COLUMNS), _frame_rows(results))
+    # A case counts as done from here on: a run that is stopped before does it again.
+    _append(folder / CASES, CASE_COLUMNS, map(_case_row, results))
 
 
 def _case_row(each: CaseResult) -> Row:
@@ -133,24 +137,33 @@ def _frame_rows(results: Iterable[CaseResult]) -> Iterator[Row]:
 
 
 def _append(path: Path, names: Sequence[str], rows: Iterable[Row]) -> None:
-    new = not path.exists()
-    with _opened(path, "at") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if new:
-            writer.writerow(names)
-        writer.writerows([_cell(value) for value in row] for row in rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if not path.exists():
+        writer.writerow(names)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    content = text.getvalue().encode()
+    # In one go, so that a run that is stopped leaves no half of a row.
+    with path.open("ab") as file:
+        file.write(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
 def read_results(folder: Path) -> list[CaseResult]:
     """Read what `append_results` wrote, in its order; none where there are no tables.
 
-    A method that ended in a bug may have been run again: the last row counts.
+    A method that ended in a bug, or was stopped, may have been run again: the last row counts.
+
+    Raises
+    ------
+    ValueError
+        If a table is missing or is none that `append_results` wrote.
     """
     if not (folder / CASES).exists():
         return []
-    marks, frames = _grouped(folder / LANDMARKS), _grouped(folder / FRAMES)
-    last = {_key(row): row for row in _rows(folder / CASES)}
-    return [_result(key, row, marks[key], frames[key]) for key, row in last.items()]
+    last = {_key(row): row for row in _rows(folder / CASES, CASE_COLUMNS)}
+    marks = _grouped(folder / LANDMARKS, ("id", *LANDMARK_COLUMNS), by="id")
+    frames = _grouped(folder / FRAMES, FRAME_COLUMNS, by="frame")
+    return [_result(key, row, marks.get(key, ()), frames.get(key, ())) for key, row in last.items()]
 
 
 def _result(key: Key, row: Text, marks: Sequence[Text], frames: Sequence[Text]) -> CaseResult:
@@ -166,32 +179,36 @@ def _result(key: Key, row: Text, marks: Sequence[Text], frames: Sequence[Text]) 
     )
 
 
-def _opened(path: Path, mode: Literal["rt", "at"]) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, mode, newline="", encoding="utf-8")
-    return path.open(mode, newline="", encoding="utf-8")
-
-
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.4f}".rstrip("0").rstrip(".")
     return str(value)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with _opened(path, "rt") as file:
-        return list(csv.DictReader(file))
+def _rows(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        msg = f"{path}: {error}; expected a table of this comparison"
+        raise ValueError(msg) from error
+    if missing := [name for name in names if name not in (reader.fieldnames or ())]:
+        msg = f"{path}: found no column {missing[0]}, expected a table of this comparison"
+        raise ValueError(msg)
+    return list(reader)
 
 
 def _key(row: Text) -> Key:
     return tuple(row[name] for name in KEY)
 
 
-def _grouped(path: Path) -> dict[Key, list[dict[str, str]]]:
-    groups: dict[Key, list[dict[str, str]]] = defaultdict(list)
-    for row in _rows(path):
-        groups[_key(row)].append(row)
-    return groups
+def _grouped(path: Path, names: Sequence[str], *, by: str) -> dict[Key, list[dict[str, str]]]:
+    """Rows of each result; of rows that tell of the same, the last."""
+    groups: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
+    for row in _rows(path, (*KEY, *names)):
+        groups[_key(row)][row[by]] = row
+    return {key: list(rows.values()) for key, rows in groups.items()}
 
 
 def _columns(rows: Sequence[Text], names: Sequence[str]) -> Columns:

@@ -16,11 +16,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
+from arguments import whole_number
 
 from coreg.landmarks import Landmark
 from coreg.phantom import PhantomPatient, make_patient, preset
+from coreg.phantom.settings import Level
 from coreg.registration import Solved, left_out_errors, resolve, solve
 from coreg.validation import frame_errors, landmark_errors
 
@@ -141,10 +144,14 @@ def again(made: PhantomPatient, solved: Solved, guides: Sequence[Landmark], seed
 def main() -> None:
     """Run all patients, and print a line per way of guiding."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10, help="Patients 0 to this number, without it.")
-    parser.add_argument("--level", default="hard")
+    parser.add_argument(
+        "--seeds", type=whole_number(1), default=10, help="Patients 0 to this number, without it."
+    )
+    parser.add_argument("--level", choices=get_args(Level), default="hard")
     parser.add_argument("--out", type=Path, default=Path("guides.csv"))
     wanted = parser.parse_args()
+    if wanted.out.is_dir() or not wanted.out.parent.is_dir():
+        parser.error(f"--out: found {wanted.out}, expected a file in a folder that is there")
     rows: list[dict] = []
     with wanted.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)

@@ -15,10 +15,10 @@ import csv
 import sys
 import time
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from anatomy_cases import make_cases, real_folder
+from arguments import folder, seed_range
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -123,14 +123,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", default="0-9", help="first-last")
-    parser.add_argument("--out", type=Path, help="folder for a table of all cases")
+    parser.add_argument("--seeds", type=seed_range, default="0-9", help="first-last")
+    parser.add_argument("--out", type=folder, help="folder for a table of all cases")
     options = parser.parse_args()
     if real_folder() is None:
         sys.exit("no real anatomy: set COREG_REAL_DATA to the folder that holds anomalous-rca")
-    first, last = (int(part) for part in options.seeds.split("-"))
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name, case, truth in make_cases(last - first + 1, first):
+    for name, case, truth in make_cases(len(options.seeds), options.seeds[0]):
         row = measured(name, case, truth)
         rows.append(row)
         print(
@@ -140,7 +141,6 @@ def main() -> None:
         )
     print(summary(rows))
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
         with (options.out / "real-anatomy.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             names = [field.name for field in fields(Row)]

@@ -17,10 +17,10 @@ import platform
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from arguments import folder, whole_number, whole_numbers
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -32,6 +32,7 @@ from coreg.landmarks import SideBranch
 from coreg.phantom import make_patient, preset
 from coreg.pullback import Pullback
 from coreg.registration import register
+from coreg.registration.scene import FEWEST_FRAMES
 from coreg.report.style import AFTER, BEFORE, PULLBACK, look
 
 FRAMES = (100, 200, 400, 800, 1600, 3000)
@@ -142,21 +143,20 @@ def scaling_figure(series: dict[str, list[Point]]) -> Figure:
     return figure
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",") if part)
-
-
 def main() -> None:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frames", type=_sizes, default=FRAMES, help="how many, such as 100,400,1600")
-    parser.add_argument("--cases", type=_sizes, default=CASES, help="how many, such as 1,4")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--frames", type=whole_numbers(FEWEST_FRAMES), default=FRAMES, help="how many, such as 100,400,1600"
+    )
+    parser.add_argument("--cases", type=whole_numbers(1), default=CASES, help="how many, such as 1,4")
+    parser.add_argument("--out", type=folder, required=True)
     parser.add_argument("--format", default="svg", choices=["svg", "png"])
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     os.environ.update(dict.fromkeys(THREADS, "1"))
     mpl.use("agg")
     series = {
@@ -168,7 +168,6 @@ def main() -> None:
     grows = f"Seconds grow as frames to the power of {slope(series['frames']):.2f} in the upper half."
     text = "\n\n".join([made, *(table(name, points) for name, points in series.items()), grows])
     print(text)
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "scaling.md").write_text(text + "\n", encoding="utf-8")
     with look():
         metadata = {"Date": None, "Creator": None} if options.format == "svg" else None

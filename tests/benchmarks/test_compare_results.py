@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from compare_cases import case_folders, written
 from compare_methods import METHODS, chosen
-from compare_results import CASES, append_results, read_results
+from compare_results import CASES, FRAMES, LANDMARKS, append_results, read_results
 
 
 def test_results_come_back_from_their_tables(made_up, tmp_path):
@@ -33,6 +33,32 @@ def test_a_run_after_a_bug_takes_its_place(made_up, tmp_path):
         ("p1", False, 0.3),
         ("p2", False, 0.1),
     ]
+
+
+def test_a_run_that_was_stopped_before_its_case_was_told_takes_its_place(made_up, tmp_path):
+    append_results(tmp_path, [made_up("p1", mm=[0.1, 0.2], frames={"error_mm": [0.5, 0.6]})])
+    (tmp_path / CASES).unlink()
+    assert read_results(tmp_path) == []
+    append_results(tmp_path, [made_up("p1", mm=[0.3, 0.4], frames={"error_mm": [0.7, 0.8]})])
+    (found,) = read_results(tmp_path)
+    np.testing.assert_allclose(found.landmarks["error_mm"], [0.3, 0.4])
+    np.testing.assert_allclose(found.frames["error_mm"], [0.7, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "match"),
+    [
+        (CASES, lambda path: path.write_text("case_id,verdict\nA,good\n"), "cases.csv: found no column case"),
+        (LANDMARKS, lambda path: path.unlink(), r"landmarks.csv.*No such file.*expected a table of this"),
+        (FRAMES, lambda path: path.write_bytes(path.read_bytes()[:-9]), r"frames.csv.gz: .*end-of-stream"),
+        (FRAMES, lambda path: path.write_text("frame\n1\n"), r"frames.csv.gz: Not a gzipped file"),
+    ],
+)
+def test_tables_that_are_not_of_a_comparison_are_refused(made_up, tmp_path, name, spoil, match):
+    append_results(tmp_path, [made_up("p1", mm=[0.1], frames={"error_mm": [0.5]})])
+    spoil(tmp_path / name)
+    with pytest.raises(ValueError, match=match):
+        read_results(tmp_path)
 
 
 def test_a_folder_without_tables_has_no_results(tmp_path):
