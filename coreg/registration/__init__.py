@@ -1,5 +1,6 @@
 """Placing a pullback in a CCTA: global start, then a differentiable catheter path."""
 
+from coreg.registration.batch import register_many
 from coreg.registration.left_out import left_out_errors
 from coreg.registration.register import register, solve, torch_device
 from coreg.registration.resolve import Solved, resolve
@@ -14,6 +15,7 @@ __all__ = [
     "left_out_errors",
     "phase_note",
     "register",
+    "register_many",
     "resolve",
     "solve",
     "torch_device",

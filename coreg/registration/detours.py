@@ -19,7 +19,7 @@ from coreg.registration.guides import Guide
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.path_model import NULL_MM
 from coreg.registration.scene import Scene
-from coreg.registration.search import FINE, Candidates, Level, refined_on
+from coreg.registration.search import FINE, Candidates, Level, Paths, refined
 from coreg.registration.vessel import ANGLES
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,30 +35,42 @@ ROUNDS = 2
 ENOUGH = 0.05
 
 
-def with_detours(found: Candidates, scene: Scene, *, guides: Sequence[Guide] = ()) -> Candidates:
-    """Leave the best path for another course along the vessel where that ends at a lower cost.
+def with_detours(
+    found: Sequence[Candidates], scenes: Sequence[Scene], *, guides: Sequence[Sequence[Guide]]
+) -> list[Candidates]:
+    """Leave each case's best path for another course along the vessel where that ends at a lower cost.
 
     Parameters
     ----------
-    found : Candidates
-        Refined on the fine level.
-    scene : Scene
+    found : sequence of Candidates
+        Of each case, refined on the fine level.
+    scenes : sequence of Scene
         What is registered.
-    guides : sequence of Guide
-        Landmarks that have a say in the cost.
+    guides : sequence of sequences of Guide
+        Landmarks that have a say in each case's cost.
 
     Returns
     -------
-    Candidates
-        ``found``, or better ones.
+    list of Candidates
+        Those of ``found``, or better ones.
     """
+    best, going = list(found), list(range(len(found)))
     for _ in range(ROUNDS):
-        start = _along(found, offsets_mm(found, scene), scene.seen.depth_mm)
-        other = refined_on(found.model, start, scene.seen, FINE, guides, tolerance=ENOUGH)
-        if other.cost[0] > found.cost[0] - ENOUGH / len(scene.seen.row):
-            break
-        found = other
-    return found
+        courses = [_other_course(best[i], scenes[i], guides[i]) for i in going]
+        others = dict(zip(going, refined(courses, FINE, tolerance=ENOUGH), strict=True))
+        going = [i for i in going if _much_better(others[i], best[i], scenes[i])]
+        for i in going:
+            best[i] = others[i]
+    return best
+
+
+def _other_course(found: Candidates, scene: Scene, guides: Sequence[Guide]) -> Paths:
+    start = _along(found, offsets_mm(found, scene), scene.seen.depth_mm)
+    return Paths(found.model, start, len(scene.seen.row), guides)
+
+
+def _much_better(other: Candidates, found: Candidates, scene: Scene) -> bool:
+    return bool(other.cost[0] <= found.cost[0] - ENOUGH / len(scene.seen.row))
 
 
 def offsets_mm(found: Candidates, scene: Scene, *, level: Level = FINE) -> FloatArray:

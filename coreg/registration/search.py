@@ -1,7 +1,8 @@
 """From many starts to the path of least cost, coarse to fine.
 
 The cost of a rigid placement does not tell the right one; the cost after refinement does. So many
-distinct starts are refined together, cheaply first, each with its 180-degree flip.
+distinct starts are refined together, cheaply first, each with its 180-degree flip. Those of several
+cases can be refined as one batch.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from coreg.registration.motion_prior import spline_basis
 from coreg.registration.observations import Observations
 from coreg.registration.path_model import FUNCTIONS, PathModel, VesselTensors
 from coreg.registration.refine import refine
+from coreg.registration.stacked import Stack
 from coreg.settings import RegistrationSettings
 
 FloatArray = npt.NDArray[np.float64]
 
 FLIPPED = 8
+TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,28 @@ class Candidates:
         return self.coefficients[:, -1].cpu().numpy()
 
 
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Paths of one case that are to be refined.
+
+    Attributes
+    ----------
+    model : PathModel
+        The level they are on.
+    coefficients : (H, P) tensor
+        Where they start.
+    frames : int
+        How many frames have a say.
+    guides : sequence of Guide
+        Landmarks that have a say too.
+    """
+
+    model: PathModel
+    coefficients: Tensor
+    frames: int
+    guides: Sequence[Guide] = ()
+
+
 def with_flips(starts: list[Start]) -> list[Start]:
     """Add the half turn of the best starts where the list does not hold it already."""
     extra = []
@@ -123,11 +148,8 @@ def from_starts(
     guides: Sequence[Guide] = (),
 ) -> Candidates:
     """Refine rigid starts on a first level."""
-    model = _model(vessel, seen, settings, level)
-    length = float(seen.depth_mm.max())
-    table = np.stack([coefficients_of_start(model, start, length) for start in starts])
-    coefficients = torch.as_tensor(table, dtype=torch.float64, device=vessel.table.device)
-    return refined_on(model, coefficients, seen, level, guides)
+    model = level_model(vessel, seen, settings, level)
+    return refined([started(model, seen, starts, guides=guides)], level)[0]
 
 
 def on_level(
@@ -140,9 +162,89 @@ def on_level(
     guides: Sequence[Guide] = (),
 ) -> Candidates:
     """Refine candidates on a finer level."""
-    model = _model(vessel, seen, settings, level)
-    carried = carried_over(candidates.coefficients, candidates.model, model)
-    return refined_on(model, carried, seen, level, guides)
+    model = level_model(vessel, seen, settings, level)
+    return refined([carried(candidates, model, seen, guides=guides)], level)[0]
+
+
+def refined_on(
+    model: PathModel,
+    coefficients: Tensor,
+    seen: Observations,
+    level: Level,
+    guides: Sequence[Guide],
+    *,
+    tolerance: float = TOLERANCE,
+) -> Candidates:
+    """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
+    return refined([Paths(model, coefficients, len(seen.row), guides)], level, tolerance=tolerance)[0]
+
+
+def started(
+    model: PathModel, seen: Observations, starts: Sequence[Start], *, guides: Sequence[Guide] = ()
+) -> Paths:
+    """Rigid starts as paths of a model."""
+    length = float(seen.depth_mm.max())
+    table = np.stack([coefficients_of_start(model, start, length) for start in starts])
+    coefficients = torch.as_tensor(table, dtype=torch.float64, device=model.basis.device)
+    return Paths(model, coefficients, len(seen.row), guides)
+
+
+def carried(
+    candidates: Candidates, model: PathModel, seen: Observations, *, guides: Sequence[Guide] = ()
+) -> Paths:
+    """Candidates as paths of another level's model."""
+    coefficients = carried_over(candidates.coefficients, candidates.model, model)
+    return Paths(model, coefficients, len(seen.row), guides)
+
+
+def refined(paths: Sequence[Paths], level: Level, *, tolerance: float = TOLERANCE) -> list[Candidates]:
+    """Refine the paths of several cases on a level, and keep each case's best distinct ones.
+
+    Parameters
+    ----------
+    paths : sequence of Paths
+        Of each case, all on that level. They are refined as one batch, unless landmarks guide any.
+    level : Level
+        How far.
+    tolerance : float
+        A case stops when none of its costs falls by more than this.
+    """
+    if len(paths) < 2 or any(each.guides for each in paths):
+        return [_refined_alone(each, level, tolerance) for each in paths]
+    stack = Stack.of([each.model for each in paths], [len(each.coefficients) for each in paths])
+    coefficients, cost = refine(
+        stack.model,
+        stack.joined([each.coefficients for each in paths]),
+        width_mm=level.width_mm,
+        iterations=level.iterations,
+        tolerance=tolerance,
+    )
+    parts = zip(paths, stack.parted(coefficients), cost.split_with_sizes(stack.rows), strict=True)
+    return [_kept(each, own, own_cost, level) for each, own, own_cost in parts]
+
+
+def _refined_alone(paths: Paths, level: Level, tolerance: float) -> Candidates:
+    term = GuideTerm.build(paths.model, paths.guides, slack=level.slack) if paths.guides else None
+    coefficients, cost = refine(
+        paths.model,
+        paths.coefficients,
+        width_mm=level.width_mm,
+        iterations=level.iterations,
+        tolerance=tolerance,
+        guides=term,
+    )
+    return _kept(paths, coefficients, cost, level, term)
+
+
+def _kept(
+    paths: Paths, coefficients: Tensor, cost: Tensor, level: Level, term: GuideTerm | None = None
+) -> Candidates:
+    """Keep the best distinct ones of refined coefficients (H, P) with costs (H,)."""
+    order = torch.argsort(cost)
+    coefficients, costs = coefficients[order], cost[order].cpu().numpy() / paths.frames
+    chosen = _distinct(paths.model, coefficients, level.keep)
+    kept = coefficients[torch.as_tensor(chosen, device=coefficients.device)]
+    return Candidates(paths.model, kept, costs[chosen], term)
 
 
 def coefficients_of_start(model: PathModel, start: Start, length_mm: float) -> FloatArray:
@@ -169,9 +271,10 @@ def wrapped(angle_rad: npt.ArrayLike) -> FloatArray:
     return np.asarray(np.pi - (np.pi - np.asarray(angle_rad)) % (2.0 * np.pi))
 
 
-def _model(
+def level_model(
     vessel: VesselTensors, seen: Observations, settings: RegistrationSettings, level: Level
 ) -> PathModel:
+    """Return the model of a level."""
     return PathModel.build(
         vessel,
         seen,
@@ -180,32 +283,6 @@ def _model(
         frames=level.frames,
         points=level.points,
     )
-
-
-def refined_on(
-    model: PathModel,
-    coefficients: Tensor,
-    seen: Observations,
-    level: Level,
-    guides: Sequence[Guide],
-    *,
-    tolerance: float = 0.005,
-) -> Candidates:
-    """Refine coefficients (H, P) of a level's model, and keep the best distinct ones."""
-    term = GuideTerm.build(model, guides, slack=level.slack) if guides else None
-    coefficients, cost = refine(
-        model,
-        coefficients,
-        width_mm=level.width_mm,
-        iterations=level.iterations,
-        tolerance=tolerance,
-        guides=term,
-    )
-    order = torch.argsort(cost)
-    coefficients, costs = coefficients[order], cost[order].cpu().numpy() / len(seen.row)
-    chosen = _distinct(model, coefficients, level.keep)
-    kept = coefficients[torch.as_tensor(chosen, device=coefficients.device)]
-    return Candidates(model, kept, costs[chosen], term)
 
 
 def _distinct(model: PathModel, coefficients: Tensor, keep: int) -> list[int]:

@@ -132,6 +132,7 @@ class Stack:
         if len(points) > 1:
             msg = f"models look at {sorted(points)} points a frame; only models of one level can be stacked"
             raise ValueError(msg)
+        vessels = [_own_vessel(each) for each in models]
         device = models[0].basis.device
         owner = torch.as_tensor(np.repeat(np.arange(len(models)), rows), device=device)
         longest = max(models, key=lambda each: len(each.knots_mm))
@@ -142,7 +143,7 @@ class Stack:
         ]
         patch_mm = torch.tensor([[each.patch_mm] for each in models], dtype=torch.float64, device=device)
         model = PathModel(
-            StackedVessels.of([_own_vessel(each) for each in models], rows, owner),
+            StackedVessels.of(vessels, rows, owner),
             longest.knots_mm,
             _by_row([each.basis for each in models], owner),
             _by_row([each.slope for each in models], owner),
