@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.io.case_model import ID_RULE
+from coreg.io.files import unusable
 from coreg.io.tables import Table, read_table, write_table
 from coreg.landmarks import KINDS, Kind, Landmark, SideBranch
 
@@ -21,6 +22,7 @@ _DIRECTION = ("dir_x", "dir_y", "dir_z")
 _FARTHEST_MM = 1e5
 _FARTHEST_FROM_CATHETER_MM = 30.0
 _VAGUEST = 1e6
+_MOST_LANDMARKS = 1000
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -55,6 +57,9 @@ def read_landmarks(path: Path) -> tuple[Landmark, ...]:
         If it is no such table, an id is malformed or comes twice, or a value is out of range.
     """
     table = read_table(path, required=LANDMARK_COLUMNS, optional=_OPTIONAL)
+    if len(table) > _MOST_LANDMARKS:
+        expected = f"at most {_MOST_LANDMARKS}, those that both modalities show"
+        raise unusable(path, "", found=f"{len(table)} landmarks", expected=expected)
     ids, world = _ids(table), _world(table)
     frame, angle = _frames(table, "frame"), _angles(table, "angle_deg")
     radius = _distances(table)

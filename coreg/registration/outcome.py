@@ -23,6 +23,7 @@ from coreg.registration.trust import (
     frame_reasons,
     judge,
     place_and_turn_sd,
+    sd_of_no_knowledge,
     shape_rotation_sd,
 )
 from coreg.registration.vessel import sample
@@ -99,7 +100,8 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     turn_sd = np.full(len(pullback), np.nan)
     turn_sd[seen.row] = shape_rotation_sd(scene.vessel, seen, functions[:, seen.row])
     path, reason = _judged_path(scene, functions, residual, spread[0], turn_sd)
-    spread = np.where(path.posed, spread, np.nan)
+    widest = sd_of_no_knowledge(first_mm=scene.tensors.first_mm, last_mm=scene.tensors.last_mm)
+    spread = np.where(path.posed, np.minimum(spread, widest[:, None]), np.nan)
     path = replace(path, arc_length_sd_mm=spread[0], rotation_sd_rad=spread[1])
     rigid_path = unjudged_path(scene, rigid_functions(rigid, seen, depth))
 

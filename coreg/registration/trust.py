@@ -111,6 +111,14 @@ def place_and_turn_sd(candidates: Candidates, depth_mm: FloatArray, level: Level
     return np.sqrt(np.maximum([np.einsum("nj,jk,nk->n", basis, each, basis) for each in blocks], 0.0))
 
 
+def sd_of_no_knowledge(*, first_mm: float, last_mm: float) -> FloatArray:
+    """Standard deviations (2,) of a place anywhere between two, in mm, and of any rotation, in rad.
+
+    Those of even spreads: a place in the vessel and an angle can be no less known.
+    """
+    return np.array([last_mm - first_mm, 2.0 * np.pi]) / np.sqrt(12.0)
+
+
 def shape_rotation_sd(vessel: Vessel, seen: Observations, functions: FloatArray) -> FloatArray:
     """How far the lumens themselves leave the rotation open, in rad, shape (M,), for the frames with a say.
 

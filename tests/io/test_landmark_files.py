@@ -60,6 +60,7 @@ def test_a_landmark_without_a_kind_is_a_branch_and_angles_wrap(tmp_path):
         (f"{HEADER}\nA,,20,3,4,5", "expected the frame in which angle_deg was read"),
         (f"{HEADER},kind\nA,1,2,3,4,5,bransh", "column kind: found 'bransh', expected branch or ostium"),
         (f"{HEADER},sd_deg\nA,1,2,3,4,5,-1", "column sd_deg: found '-1', expected 0 or more"),
+        (HEADER + "\nA,1,2,3,4,5" * 1001, "found 1001 landmarks, expected at most 1000"),
         (f"{HEADER},sd_frames\nA,1,2,3,4,5,1e300", "column sd_frames: found '1e300', expected 0 or more"),
         (f"{HEADER},radius_mm\nA,1,2,3,4,5,180", "radius_mm: found '180', .* 0 to 30 mm; is it in pixels"),
     ],

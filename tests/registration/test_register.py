@@ -69,6 +69,17 @@ def test_spreads_are_those_of_posed_frames_and_larger_beyond_the_contours(case, 
     assert np.isnan(register(case, method="rigid", device="cpu").path.rotation_sd_rad).all()
 
 
+def test_lumens_that_tell_nothing_leave_place_and_rotation_open_but_within_the_vessel(tube, case):
+    angle = np.linspace(0.0, 2.0 * np.pi, 64, endpoint=False)
+    circle = 0.35 * np.column_stack([np.cos(angle), np.sin(angle)])
+    images = replace(case.pullback, lumen=dict.fromkeys(range(len(case.pullback)), circle))
+    result = register(replace(case, pullback=images), device="cpu")
+    assert result.verdict == "failed"
+    assert np.nanmax(result.path.arc_length_sd_mm) < tube.length_mm / 3.0
+    # Of an angle of which nothing is known.
+    assert np.degrees(np.nanmax(result.path.rotation_sd_rad)) == pytest.approx(104.0, abs=0.1)
+
+
 def test_the_rigid_method_finds_the_place_and_asks_for_review(case):
     result = register(case, method="rigid", device="cpu")
     away, turned = errors(case, result.path)

@@ -5,7 +5,7 @@ import pytest
 
 from coreg.pullback import Pullback
 from coreg.registration.observations import observe
-from coreg.registration.trust import FrameEvidence, Whole, frame_reasons, judge
+from coreg.registration.trust import FrameEvidence, Whole, frame_reasons, judge, sd_of_no_knowledge
 
 FINE = Whole(
     margin=0.8,
@@ -67,6 +67,12 @@ def test_lumens_that_do_not_match_fail(field, value, words):
 def test_all_doubts_are_told():
     _, reasons = judge(replace(FINE, margin=0.01, stretch=1.5, radius_scale=0.5))
     assert len(reasons) == 3
+
+
+def test_what_may_be_anywhere_has_the_spread_of_all_places_and_angles():
+    place, turn = sd_of_no_knowledge(first_mm=5.0, last_mm=65.0)
+    assert place == pytest.approx(np.linspace(5.0, 65.0, 20001).std(), rel=1e-3)
+    assert np.degrees(turn) == pytest.approx(np.linspace(-180.0, 180.0, 20001).std(), rel=1e-3)
 
 
 @pytest.fixture
