@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 import torch
 
 from coreg.case import Case
-from coreg.registration.coarse_to_fine import Each, Progress, Subject, searched
+from coreg.registration.coarse_to_fine import Progress, Subject, searched
+from coreg.registration.each_case import Each, in_threads, or_error
 from coreg.registration.register import at_once, rigid_start, silent, torch_device
 from coreg.registration.resolve import finished, one_torch_thread
 from coreg.registration.scene import prepare_scene
@@ -22,9 +20,6 @@ from coreg.settings import RegistrationSettings
 # On a GPU each case takes some 0.1 GB, and as much of the host's memory. A CPU core is busy with one
 # case's paths, and its cache holds no more.
 TOGETHER = {"cuda": 64, "cpu": 1}
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 def register_many(
@@ -81,7 +76,7 @@ def register_many(
     outcomes: dict[int, Registration | Exception] = {}
     # Alike in length, cases need little padding.
     order = sorted(range(len(cases)), key=lambda i: cases[i].pullback.length_mm)
-    with one_torch_thread(), _each(threads) as each:
+    with one_torch_thread(), in_threads(threads) as each:
         for begin in range(0, len(order), together):
             chunk = order[begin : begin + together]
             share = partial(_share, tell, begin / len(order), len(chunk) / len(order))
@@ -101,16 +96,6 @@ def _settings_of_each(
     return list(settings)
 
 
-@contextmanager
-def _each(threads: int) -> Iterator[Each]:
-    """Give a way to call a function for each case, in order, in so many threads."""
-    if threads == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool.map
-
-
 def _share(tell: Progress, begin: float, size: float, stage: str, share: float) -> None:
     tell(stage, begin + size * share)
 
@@ -119,23 +104,11 @@ def _registered(
     parts: Sequence[tuple[Case, RegistrationSettings]], device: torch.device, tell: Progress, each: Each
 ) -> list[Registration | Exception]:
     tell("CCTA: centerlines and lumens", 0.0)
-    prepared = list(each(_or_error(partial(_subject, device)), parts))
+    prepared = list(each(or_error(partial(_subject, device)), parts))
     subjects = [one for one in prepared if isinstance(one, Subject)]
     stages = searched(subjects, tell=tell, beside=at_once, each=each)
-    judged = iter(each(_or_error(_judged), zip(subjects, stages, strict=True)))
+    judged = iter(each(or_error(_judged), zip(subjects, stages, strict=True)))
     return [one if isinstance(one, Exception) else next(judged) for one in prepared]
-
-
-def _or_error(function: Callable[[A], B]) -> Callable[[A], B | Exception]:
-    """Let a function return the error that it would raise, so that one case's does not end the others."""
-
-    def tried(argument: A) -> B | Exception:
-        try:
-            return function(argument)
-        except Exception as error:
-            return error
-
-    return tried
 
 
 def _subject(device: torch.device, part: tuple[Case, RegistrationSettings]) -> Subject:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
 
 from coreg.registration.detours import with_detours
+from coreg.registration.each_case import Each
 from coreg.registration.global_start import MANUAL_STRETCHES, STRETCHES, TWISTS_RAD, Start, find_starts
 from coreg.registration.guided_starts import MANUAL_STRETCHES as MANUAL_SPEEDS
 from coreg.registration.guided_starts import STRETCHES as SPEEDS
@@ -34,15 +34,6 @@ from coreg.registration.search import (
 Progress = Callable[[str, float], None]
 Refined = list[Candidates]
 Beside = Callable[[Callable[[], Refined]], Callable[[], Refined]]
-A = TypeVar("A")
-B = TypeVar("B")
-
-
-class Each(Protocol):
-    """What `map` does: call a function for each case, in order."""
-
-    def __call__(self, function: Callable[[A], B], cases: Iterable[A], /) -> Iterable[B]:
-        """Call it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +129,8 @@ def searched(
     tell("fine path", 0.7)
     ahead = _finer(subjects, middle, AHEAD)
     fine = refined([one.going_on(found) for one, found in zip(subjects, ahead, strict=True)], FINE)
-    fine = with_detours(fine, [one.scene for one in subjects], guides=[one.guides for one in subjects])
+    scenes, guides = [one.scene for one in subjects], [one.guides for one in subjects]
+    fine = with_detours(fine, scenes, guides=guides, each=each)
     mirrored = mirror()
     tell("confidence", 0.95)
     names = ("rigid", "coarse", "middle", "mirrored", "fine")

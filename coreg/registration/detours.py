@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from coreg.registration.cheapest_course import Moves, cheapest_course
+from coreg.registration.each_case import Each
 from coreg.registration.guides import Guide
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.path_model import NULL_MM
@@ -36,7 +37,11 @@ ENOUGH = 0.05
 
 
 def with_detours(
-    found: Sequence[Candidates], scenes: Sequence[Scene], *, guides: Sequence[Sequence[Guide]]
+    found: Sequence[Candidates],
+    scenes: Sequence[Scene],
+    *,
+    guides: Sequence[Sequence[Guide]],
+    each: Each = map,
 ) -> list[Candidates]:
     """Leave each case's best path for another course along the vessel where that ends at a lower cost.
 
@@ -48,6 +53,8 @@ def with_detours(
         What is registered.
     guides : sequence of sequences of Guide
         Landmarks that have a say in each case's cost.
+    each : callable
+        As `map`; may use threads.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def with_detours(
     """
     best, going = list(found), list(range(len(found)))
     for _ in range(ROUNDS):
-        courses = [_other_course(best[i], scenes[i], guides[i]) for i in going]
+        courses = list(each(lambda i: _other_course(best[i], scenes[i], guides[i]), going))
         others = dict(zip(going, refined(courses, FINE, tolerance=ENOUGH), strict=True))
         going = [i for i in going if _much_better(others[i], best[i], scenes[i])]
         for i in going:
