@@ -17,8 +17,8 @@ from coreg.registration.search import Candidates
 from coreg.result import Registration
 from coreg.settings import RegistrationSettings
 
-# On a GPU each case takes some 0.1 GB, and as much of the host's memory. A CPU core is busy with one
-# case's paths, and its cache holds no more.
+# On a CPU each case of a batch takes some 0.15 GB in all. A core is busy with one case's paths, and its cache
+# holds no more; a GPU is not.
 TOGETHER = {"cuda": 64, "cpu": 1}
 
 
@@ -55,7 +55,8 @@ def register_many(
     -------
     list of Registration or Exception
         One of each case, in order. A case that cannot be registered has its error here instead, such as
-        `InputError` or `RegistrationError`; the others go on without it.
+        `InputError` or `RegistrationError`; the others go on without it. Where a batch itself ends in an
+        error, such as for want of memory, its cases are registered one by one.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def _registered(
     tell("CCTA: centerlines and lumens", 0.0)
     prepared = list(each(or_error(partial(_subject, device)), parts))
     subjects = [one for one in prepared if isinstance(one, Subject)]
-    stages = searched(subjects, tell=tell, beside=at_once, each=each)
+    stages = _searched(subjects, tell, each)
     judged = iter(each(or_error(_judged), zip(subjects, stages, strict=True)))
     return [one if isinstance(one, Exception) else next(judged) for one in prepared]
 
@@ -117,6 +118,20 @@ def _subject(device: torch.device, part: tuple[Case, RegistrationSettings]) -> S
     return Subject(scene, scene.seen, rigid_start(scene))
 
 
-def _judged(part: tuple[Subject, dict[str, Candidates]]) -> Registration:
+def _searched(
+    subjects: Sequence[Subject], tell: Progress, each: Each
+) -> list[dict[str, Candidates] | Exception]:
+    """Search all cases as one batch; where that ends in an error, each for itself, so that only one has it."""
+    try:
+        return list(searched(subjects, tell=tell, beside=at_once, each=each))
+    except Exception as error:
+        if len(subjects) == 1:
+            return [error]
+        return [stages for one in subjects for stages in _searched([one], silent, each)]
+
+
+def _judged(part: tuple[Subject, dict[str, Candidates] | Exception]) -> Registration:
     subject, stages = part
+    if isinstance(stages, Exception):
+        raise stages
     return finished(subject.scene, subject.rigid, stages, ()).registration

@@ -100,6 +100,15 @@ def test_bad_cases_have_their_errors_and_the_others_their_results(cases, alone, 
     assert_same(out[3], alone[1])
 
 
+def test_an_error_amid_the_search_is_that_of_its_case_alone(cases, alone):
+    # Lumens that may not differ at all give costs that are no numbers.
+    impossible = RegistrationSettings(surface=SurfacePrior(patch_mm=0.0))
+    settings = [RegistrationSettings(), impossible]
+    first, second = register_many(cases[:2], settings=settings, device="cpu", together=2)
+    assert_same(first, alone[0])
+    assert isinstance(second, ZeroDivisionError)
+
+
 def test_where_all_are_bad_there_are_only_errors(bad_cases):
     out = register_many(bad_cases, device="cpu", together=8)
     assert [type(each) for each in out] == [InputError, RegistrationError]
