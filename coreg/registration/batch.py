@@ -121,7 +121,7 @@ def _subject(device: torch.device, part: tuple[Case, RegistrationSettings]) -> S
 def _searched(
     subjects: Sequence[Subject], tell: Progress, each: Each
 ) -> list[dict[str, Candidates] | Exception]:
-    """Search all cases as one batch; where that ends in an error, each for itself, so that only one has it."""
+    """Search all cases as one batch; where that ends in an error, each for itself, so that one has it."""
     try:
         return list(searched(subjects, tell=tell, beside=at_once, each=each))
     except Exception as error:
