@@ -86,7 +86,8 @@ def landmark_rows(
 
     free = unguided(errors, guides)
     used = [each for each in errors if each.id in guides]
-    rows = [("", f"- landmark {each.id}: {each.reason}") for each in errors if each.reason]
+    # Of guides the verdict's reasons tell.
+    rows = [("", f"- landmark {each.id}: {each.reason}") for each in free if each.reason]
     if free:
         rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
     if used:
