@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,18 +31,22 @@ from coreg.registration import register, register_many, torch_device
 CASES = (1, 5, 10, 20, 40)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 HEAD = (
-    "| cases | how | seconds | seconds a case | peak memory, GB | of the device, GB | largest difference, mm "
-    "| degrees |"
+    "| cases | how | seconds | a case | of a processor, a case | peak memory, GB | of the device, GB "
+    "| largest difference, mm | degrees |"
 )
 
 
 @dataclass(frozen=True)
 class Run:
-    """What so many cases took, as one batch or one by one, and where their frames were put."""
+    """What so many cases took, as one batch or one by one, and where their frames were put.
+
+    Processors' seconds are those of all threads, which other work on the machine does not lengthen.
+    """
 
     count: int
     how: str
     cost: Cost
+    processor_seconds: float
     device_gb: float
     paths: tuple[VirtualCatheterPath, ...]
 
@@ -52,18 +57,22 @@ def batched(cases: list[Case], device: str, threads: int) -> Run:
     cuda = torch_device(device).type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
+    begin = time.process_time()
     results, cost = measured(
         lambda: register_many(cases, device=device, threads=threads, together=len(cases))
     )
+    busy = time.process_time() - begin
     device_gb = torch.cuda.max_memory_allocated() * 1e-9 if cuda else float("nan")
-    return Run(len(cases), "batch", cost, device_gb, _paths(results))
+    return Run(len(cases), "batch", cost, busy, device_gb, _paths(results))
 
 
 def one_by_one(cases: list[Case]) -> Run:
     """Register cases one after the other on the CPU."""
     register(cases[0], device="cpu")
+    begin = time.process_time()
     results, cost = measured(lambda: [register(case, device="cpu") for case in cases])
-    return Run(len(cases), "one by one, CPU", cost, float("nan"), _paths(results))
+    busy = time.process_time() - begin
+    return Run(len(cases), "one by one, CPU", cost, busy, float("nan"), _paths(results))
 
 
 def _paths(results: Sequence[object]) -> tuple[VirtualCatheterPath, ...]:
@@ -95,15 +104,15 @@ def largest_difference(
 
 def table(runs: Sequence[Run], alone: Run) -> str:
     """Write runs in Markdown, with how far their paths are from those of cases registered alone."""
-    rows = [HEAD, "| --- " * 8 + "|"]
+    rows = [HEAD, "| --- " * 9 + "|"]
     for run in (*runs, alone):
         mm, deg = largest_difference(run.paths, alone.paths[: run.count])
         of_device = "" if np.isnan(run.device_gb) else f"{run.device_gb:.2f}"
         difference = "|" if run is alone else f"{mm:.1e} | {deg:.1e}"
         seconds, memory_gb = run.cost.seconds, run.cost.memory_gb
         rows.append(
-            f"| {run.count} | {run.how} | {seconds:.1f} | {seconds / run.count:.2f} | {memory_gb:.2f} "
-            f"| {of_device} | {difference} |"
+            f"| {run.count} | {run.how} | {seconds:.1f} | {seconds / run.count:.2f} "
+            f"| {run.processor_seconds / run.count:.2f} | {memory_gb:.2f} | {of_device} | {difference} |"
         )
     return "\n".join(rows)
 

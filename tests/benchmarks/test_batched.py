@@ -51,8 +51,8 @@ def test_a_pose_that_only_one_has_is_no_small_difference(path):
 
 
 def test_table_has_seconds_a_case_and_no_difference_for_what_others_are_compared_with(path):
-    alone = Run(2, "one by one, CPU", Cost(8.0, 0.5), float("nan"), (path, path))
-    batch = Run(1, "batch", Cost(3.0, 0.6), 0.25, (moved(path, mm=0.001, deg=0.0),))
+    alone = Run(2, "one by one, CPU", Cost(8.0, 0.5), 7.0, float("nan"), (path, path))
+    batch = Run(1, "batch", Cost(3.0, 0.6), 2.5, 0.25, (moved(path, mm=0.001, deg=0.0),))
     *_, first, last = table([batch], alone).splitlines()
-    assert first == "| 1 | batch | 3.0 | 3.00 | 0.60 | 0.25 | 1.0e-03 | 0.0e+00 |"
-    assert last == "| 2 | one by one, CPU | 8.0 | 4.00 | 0.50 |  | | |"
+    assert first == "| 1 | batch | 3.0 | 3.00 | 2.50 | 0.60 | 0.25 | 1.0e-03 | 0.0e+00 |"
+    assert last == "| 2 | one by one, CPU | 8.0 | 4.00 | 3.50 | 0.50 |  | | |"
