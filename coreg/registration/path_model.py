@@ -307,8 +307,8 @@ def poses(
     arc_length, rotation, along_normal, along_binormal = functions[:, :4].unbind(dim=1)
     axes, facing = vessel.at(arc_length), (torch.cos(rotation), torch.sin(rotation))
     u, v = across((along_normal, along_binormal), facing, centre)
-    lean = (u[:, None] @ slope.mT)[:, 0], (v[:, None] @ slope.mT)[:, 0]
-    return leaning_poses(axes, facing, (u, v), lean)
+    along_u, along_v = (torch.stack([u, v], dim=1) @ slope.mT).unbind(dim=1)
+    return leaning_poses(axes, facing, (u, v), (along_u, along_v))
 
 
 def across(along: Pair, facing: Pair, centre: Tensor) -> Pair:
