@@ -51,8 +51,19 @@ def _without_twist(case: Case) -> Registration:
 
 def _without_saturation(case: Case) -> Registration:
     scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
-    coarse, middle, fine = (replace(level, width_mm=NEVER_MM) for level in LEVELS)
-    return refined(scene, starts_of(scene, count=scene.settings.hypotheses), (coarse, middle, fine))
+    levels = [replace(level, width_mm=NEVER_MM) for level in LEVELS]
+    return refined(scene, starts_of(scene, count=scene.settings.hypotheses), levels)
+
+
+def _without_sharpening(case: Case) -> Registration:
+    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
+    levels = [*LEVELS[:3], replace(LEVELS[3], iterations=0)]
+    return refined(scene, starts_of(scene, count=scene.settings.hypotheses), levels)
+
+
+def _without_detours(case: Case) -> Registration:
+    scene = prepare_scene(case, RegistrationSettings(), torch_device("auto"))
+    return refined(scene, starts_of(scene, count=scene.settings.hypotheses), detours=False)
 
 
 def _start_alone(
@@ -77,5 +88,7 @@ ABLATIONS = (
     Ablation("no-beat", "no heartbeat in the prior", _with_motion(swing_mm=NONE, beat_rad=NONE)),
     Ablation("no-slow", "no slow change of speed and rotation", _with_motion(slow_mm=NONE, slow_rad=NONE)),
     Ablation("no-offset", "no offset across the vessel", _with_motion(offset_mm=NONE)),
+    Ablation("no-detours", "no detours", _without_detours),
+    Ablation("no-sharpening", "walls believed no more in the end", _without_sharpening),
     Ablation("no-saturation", "square loss without saturation", _without_saturation),
 )

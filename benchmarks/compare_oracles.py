@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from oracles import true_functions, true_rigid_functions
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.registration import torch_device
+from coreg.registration import search, torch_device
 from coreg.registration.baselines import REASONS, baseline_outcome
+from coreg.registration.detours import with_detours
 from coreg.registration.global_start import TWISTS_RAD, Start, find_starts
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.outcome import nonrigid_outcome, placed_outcome
@@ -22,16 +24,18 @@ from coreg.registration.search import (
     COARSE,
     FINE,
     MIDDLE,
+    SHARP,
     Candidates,
     Level,
     from_starts,
     on_level,
+    sharpened,
     with_flips,
 )
 from coreg.result import Registration
 from coreg.settings import RegistrationSettings
 
-LEVELS = (COARSE, MIDDLE, FINE)
+LEVELS = (COARSE, MIDDLE, FINE, SHARP)
 
 
 def from_true_poses(case: Case, truth: VirtualCatheterPath) -> Registration:
@@ -101,16 +105,25 @@ def starts_of(scene: Scene, *, count: int, twists_rad: tuple[float, ...] = TWIST
     )
 
 
-def refined(scene: Scene, starts: list[Start], levels: tuple[Level, Level, Level] = LEVELS) -> Registration:
+def refined(
+    scene: Scene, starts: list[Start], levels: Sequence[Level] = LEVELS, *, detours: bool = True
+) -> Registration:
     """Refine starts coarse to fine, as `register` does, without its look at the mirror image."""
     settings = scene.settings
     coarse = from_starts(scene.tensors, scene.seen, settings, with_flips(starts), levels[0])
     middle = on_level(coarse, scene.tensors, scene.seen, settings, levels[1])
     fine = on_level(middle, scene.tensors, scene.seen, settings, levels[2])
-    return refined_outcome(scene, starts[0], middle, fine)
+    if detours:
+        (fine,) = with_detours([fine], [scene], guides=[()])
+    return refined_outcome(scene, starts[0], middle, fine, levels[3])
 
 
-def refined_outcome(scene: Scene, rigid: Start, middle: Candidates, fine: Candidates) -> Registration:
+def refined_outcome(
+    scene: Scene, rigid: Start, middle: Candidates, fine: Candidates, last: Level = SHARP
+) -> Registration:
     """Judge candidates; the mirror image was not looked at, so it fits infinitely badly."""
     mirrored = Candidates(middle.model, middle.coefficients[:1], np.array([np.inf]))
-    return nonrigid_outcome(scene, rigid, {"middle": middle, "mirrored": mirrored, "fine": fine})
+    (sharp,) = search.refined([sharpened(fine, len(scene.seen.row))], last)
+    return nonrigid_outcome(
+        scene, rigid, {"middle": middle, "mirrored": mirrored, "fine": fine, "sharp": sharp}
+    )

@@ -21,12 +21,14 @@ from coreg.registration.search import (
     COARSE,
     FINE,
     MIDDLE,
+    SHARP,
     Candidates,
     Level,
     Paths,
     carried,
     level_model,
     refined,
+    sharpened,
     started,
     with_flips,
 )
@@ -78,6 +80,10 @@ class Subject:
         """Candidates on the level they are on."""
         return Paths(found.model, found.coefficients, len(self.seen.row), self.guides)
 
+    def sharpened(self, found: Candidates) -> Paths:
+        """Return the best candidate for the last stage."""
+        return sharpened(found, len(self.seen.row), self.guides)
+
     def finer(self, found: Candidates, level: Level) -> Paths:
         """Candidates on a finer level."""
         return carried(found, self.model(level), self.seen, guides=self.guides)
@@ -118,8 +124,8 @@ def searched(
     Returns
     -------
     list of dict of str to Candidates
-        Per case the stages: ``rigid``, ``coarse``, ``middle``, ``mirrored``, ``fine``; where it is
-        doubtful, ``backward`` and ``swapped``.
+        Per case the stages: ``rigid``, ``coarse``, ``middle``, ``mirrored``, ``fine``, ``sharp``; where
+        it is doubtful, ``backward`` and ``swapped``.
     """
     tell("mirror image", 0.4)
     mirror = beside(lambda: _compared([one.mirrored() for one in subjects], each)[1])
@@ -131,12 +137,13 @@ def searched(
     fine = refined([one.going_on(found) for one, found in zip(subjects, ahead, strict=True)], FINE)
     scenes, guides = [one.scene for one in subjects], [one.guides for one in subjects]
     fine = with_detours(fine, scenes, guides=guides, each=each)
+    sharp = refined([one.sharpened(found) for one, found in zip(subjects, fine, strict=True)], SHARP)
     mirrored = mirror()
     tell("confidence", 0.95)
-    names = ("rigid", "coarse", "middle", "mirrored", "fine")
+    names = ("rigid", "coarse", "middle", "mirrored", "fine", "sharp")
     stages = [
         dict(zip(names, one, strict=True))
-        for one in zip(as_it_is, coarse, middle, mirrored, fine, strict=True)
+        for one in zip(as_it_is, coarse, middle, mirrored, fine, sharp, strict=True)
     ]
     doubted = [i for i, one in enumerate(stages) if doubtful(one["middle"], one["mirrored"])]
     if doubted:

@@ -17,7 +17,7 @@ from coreg.registration.branch_removal import without_branch
 from coreg.registration.guides import Guide, guides_of
 from coreg.registration.outcome import unjudged_path
 from coreg.registration.resolve import Solved, one_torch_thread
-from coreg.registration.search import FINE, MIDDLE, on_level
+from coreg.registration.search import FINE, MIDDLE, SHARP, on_level, refined, sharpened
 from coreg.validation import LandmarkError, landmark_errors
 
 
@@ -80,8 +80,9 @@ def path_without(solved: Solved, landmark: Landmark, *, guides: Sequence[Landmar
     )
     best = replace(middle, coefficients=middle.coefficients[:1], cost=middle.cost[:1])
     fine = on_level(best, scene.tensors, scene.seen, scene.settings, FINE, guides=others)
+    (sharp,) = refined([sharpened(fine, len(scene.seen.row), others)], SHARP)
     position = scene.case.pullback.position_mm
-    return unjudged_path(scene, fine.functions_at(np.asarray(position.max() - position))[0])
+    return unjudged_path(scene, sharp.functions_at(np.asarray(position.max() - position))[0])
 
 
 def _as_before(guides: Sequence[Landmark], solved: Solved) -> tuple[Guide, ...]:

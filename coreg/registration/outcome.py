@@ -89,14 +89,16 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     rigid : Start
         The best rigid placement.
     stages : dict of str to Candidates
-        ``middle``, ``mirrored`` and ``fine`` at least; the costs of all are kept.
+        ``middle``, ``mirrored``, ``fine`` and ``sharp`` at least; the costs of all are kept, but for that
+        of ``sharp``, which weighs otherwise.
     """
     pullback, seen = scene.case.pullback, scene.seen
-    middle, mirrored, fine = stages["middle"], stages["mirrored"], stages["fine"]
+    middle, mirrored, sharp = stages["middle"], stages["mirrored"], stages["sharp"]
     depth = frame_depth_mm(scene)
-    functions, log_scale = fine.functions_at(depth)[0], float(fine.log_scale[0])
+    functions, log_scale = sharp.functions_at(depth)[0], float(sharp.log_scale[0])
     residual = _residual_mm(scene, functions, log_scale)
-    spread = place_and_turn_sd(fine, depth, FINE)
+    # Of the fine level, whose doubts about walls are the honest ones.
+    spread = place_and_turn_sd(replace(stages["fine"], coefficients=sharp.coefficients), depth, FINE)
     turn_sd = np.full(len(pullback), np.nan)
     turn_sd[seen.row] = shape_rotation_sd(scene.vessel, seen, functions[:, seen.row])
     path, reason = _judged_path(scene, functions, residual, spread[0], turn_sd)
@@ -117,11 +119,15 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
         radius_scale=float(np.exp(log_scale)),
         margin=whole.margin,
         hypotheses=tuple(hypotheses + _hypotheses(scene, mirrored, mirrored=True)[:1]),
-        costs={name: float(stage.cost[0]) for name, stage in stages.items() if len(stage.cost)},
+        costs={name: float(stage.cost[0]) for name, stage in stages.items() if _costs_alike(name, stage)},
         residual_mm=residual,
         settings={**asdict(scene.settings), "method": "nonrigid"},
         provenance=_provenance(scene.device),
     )
+
+
+def _costs_alike(name: str, stage: Candidates) -> bool:
+    return name != "sharp" and len(stage.cost) > 0
 
 
 def _whole(
@@ -155,7 +161,7 @@ def _whole(
         else 0.0,
         stretch=float(line[0]),
         twist_deg_per_mm=float(np.degrees(line[1])),
-        radius_scale=float(np.exp(stages["fine"].log_scale[0])),
+        radius_scale=float(np.exp(stages["sharp"].log_scale[0])),
         differing_share=float((residual_mm[counted] > DIFFERENT_MM).mean()) if counted.any() else 1.0,
     )
 

@@ -15,7 +15,17 @@ from coreg.registration.global_start import Start
 from coreg.registration.guides import Guide, GuideTerm, guides_of
 from coreg.registration.outcome import nonrigid_outcome
 from coreg.registration.scene import Scene
-from coreg.registration.search import COARSE, FINE, MIDDLE, Candidates, carried_over, refined_on
+from coreg.registration.search import (
+    COARSE,
+    FINE,
+    MIDDLE,
+    SHARP,
+    Candidates,
+    carried_over,
+    refined,
+    refined_on,
+    sharpened,
+)
 from coreg.result import Registration
 
 LEVELS = {"rigid": COARSE, "coarse": COARSE}
@@ -105,6 +115,7 @@ def _resolved(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
     stages = {
         name: _rescored(each, variants.get(name, guides), name, len(scene.seen.row))
         for name, each in before.items()
+        if name not in ("fine", "sharp")
     }
     fine, middle = before["fine"], stages["middle"]
     # The second start undoes what the first was led to by guides that were there before.
@@ -114,6 +125,7 @@ def _resolved(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
         # A guide that was moved by millimetres would have no say at once.
         starts = refined_on(fine.model, starts, scene.seen, APPROACH, guides).coefficients
     stages["fine"] = refined_on(fine.model, starts, scene.seen, FINE, guides, tolerance=ENOUGH)
+    stages["sharp"] = refined([sharpened(stages["fine"], len(scene.seen.row), guides)], SHARP)[0]
     return finished(scene, solved.rigid, stages, landmarks)
 
 

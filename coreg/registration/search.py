@@ -67,6 +67,9 @@ MIDDLE = Level("middle", 2.0, 150, 24, 0.5, 8, 6, slack=1.5)
 FINE = Level("fine", 1.0, 400, 48, 0.5, 15, 2)
 # A few fine steps tell which of many are worth the rest.
 AHEAD = replace(FINE, name="ahead", iterations=4)
+# Last, the walls are believed more: where the place is known to a millimetre, they cannot mislead by more.
+SHARP = replace(FINE, name="sharp", width_mm=0.25, iterations=8, keep=1)
+SHARP_TRUST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +272,12 @@ def carried_over(coefficients: Tensor, coarse: PathModel, fine: PathModel) -> Te
 def wrapped(angle_rad: npt.ArrayLike) -> FloatArray:
     """Angle in (-pi, pi]."""
     return np.asarray(np.pi - (np.pi - np.asarray(angle_rad)) % (2.0 * np.pi))
+
+
+def sharpened(found: Candidates, frames: int, guides: Sequence[Guide] = ()) -> Paths:
+    """Best path of the fine level, on a model that believes the walls `SHARP_TRUST` times as much."""
+    model = replace(found.model, patches=SHARP_TRUST * found.model.patches)
+    return Paths(model, found.coefficients[:1], frames, guides)
 
 
 def level_model(
