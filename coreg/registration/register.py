@@ -59,7 +59,7 @@ def register(
     device : str
         ``auto`` takes a CUDA device where there is one; ``cpu``; ``cuda``.
     threads : int
-        With two or more, the mirror image is looked at beside the rest; torch takes one each, since its
+        With two or more, on a CPU, the mirror image is looked at beside the rest; torch takes one each, since its
         kernels are small. The result is the same.
     progress : callable, optional
         Takes a stage's name and the share of all work that is done.
@@ -106,12 +106,14 @@ def solve(
     if guides and method != "nonrigid":
         msg = f"method {method!r} cannot be guided by landmarks; use nonrigid"
         raise ValueError(msg)
-    with one_torch_thread(), _beside(threads) as beside:
+    where = torch_device(device)
+    # Two threads would only queue for a GPU.
+    with one_torch_thread(), _beside(threads if where.type == "cpu" else 1) as beside:
         return _solved(
             case,
             settings or RegistrationSettings(),
             method,
-            torch_device(device),
+            where,
             progress or silent,
             guides,
             beside,
