@@ -59,8 +59,8 @@ def register(
     device : str
         ``auto`` takes a CUDA device where there is one; ``cpu``; ``cuda``.
     threads : int
-        With two or more, on a CPU, the mirror image is looked at beside the rest; torch takes one each, since its
-        kernels are small. The result is the same.
+        With two or more, on a CPU, the mirror image is looked at beside the rest; torch takes one each,
+        since its kernels are small. The result is the same.
     progress : callable, optional
         Takes a stage's name and the share of all work that is done.
     guides : sequence of Landmark
