@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 
 MISFIT_MM = 0.6
 DIFFERENT_MM = 0.4
+# Lead in cost over other placements. Lumens that fit less well need more: so fit another patient's.
+CLEAR, CLEARER, ALIKE_MM = 0.1, 0.2, 0.18
 ROUND_RAD = np.radians(25.0)
 NEAR_MM = 4.0
 SHAPE_SD_MM = 0.15
@@ -224,6 +226,9 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
     if failed:
         return "failed", tuple(failed)
     review = []
+    alike = whole.median_residual_mm <= ALIKE_MM
+    clear = CLEAR if alike else CLEARER
+    unlike = "" if alike else f", in lumens {whole.median_residual_mm:.2f} mm apart"
     otherwise = min(whole.mirror_margin, whole.backward_margin, whole.swapped_margin)
     if otherwise < 0.0 and otherwise == whole.backward_margin:
         review.append("The frames fit better in reverse order: check pullback.first_frame and the positions.")
@@ -237,14 +242,14 @@ def judge(whole: Whole) -> tuple[Verdict, tuple[str, ...]]:
             "The mirror image fits better than the view that the case states: check pullback.view, and "
             "whether the images were flipped on export."
         )
-    elif whole.mirror_margin < 0.1:
+    elif whole.mirror_margin < clear:
         review.append(
-            f"The mirror image fits nearly as well ({whole.mirror_margin:+.0%} in cost): the lumen does not "
-            "confirm the viewing direction."
+            f"The mirror image fits nearly as well ({whole.mirror_margin:+.0%} in cost{unlike}): the lumen "
+            "does not confirm the viewing direction."
         )
-    if whole.margin < 0.1:
+    if whole.margin < clear:
         which = f": {whole.runner_up}" if whole.runner_up else ""
-        review.append(f"Another placement fits nearly as well ({whole.margin:+.0%} in cost){which}.")
+        review.append(f"Another placement fits nearly as well ({whole.margin:+.0%} in cost{unlike}){which}.")
     if whole.median_residual_mm > 0.35:
         review.append(f"The lumens differ by {whole.median_residual_mm:.2f} mm in the median frame.")
     elif whole.differing_share > 0.1:

@@ -24,6 +24,16 @@ def test_a_good_registration_needs_no_reason():
     assert judge(FINE) == ("good", ())
 
 
+@pytest.mark.parametrize("field", ["margin", "mirror_margin"])
+def test_lumens_that_fit_less_well_need_a_clearer_lead(field):
+    lead = replace(FINE, **{field: 0.13})
+    assert judge(lead) == ("good", ())
+    verdict, reasons = judge(replace(lead, median_residual_mm=0.21))
+    assert verdict == "review"
+    assert "+13% in cost, in lumens 0.21 mm apart" in reasons[0]
+    assert judge(replace(FINE, median_residual_mm=0.21)) == ("good", ())
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
