@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from arguments import folder, seed_range
 from pages import each_done, write_rows, write_sections
 from pullback_accuracy import accuracy_tables, case_rows, phantom_case
 from pullback_gating import gating_row, gating_table
@@ -130,17 +131,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", default="3000-3019", help="first-last")
+    parser.add_argument("--seeds", type=seed_range, default="3000-3019", help="first-last")
     parser.add_argument("--level", action="append", choices=LEVELS, help="for accuracy; both by default")
     parser.add_argument("--part", default=",".join(PARTS), help="some of " + ", ".join(PARTS))
     parser.add_argument("--workers", type=int, default=2, help="processes; speed takes one at a time")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     options = parser.parse_args()
     parts = options.part.split(",")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--part: found {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
-    first, last = (int(part) for part in options.seeds.split("-"))
-    plan = Plan(range(first, last + 1), tuple(options.level or LEVELS), options.workers, options.out)
+    plan = Plan(options.seeds, tuple(options.level or LEVELS), options.workers, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     page, about = options.out / "pullback.md", HERE / "about-pullback.md"
     for part in parts:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from arguments import folder, seed_range
 from pages import each_done, ratio, write_rows, write_sections
 from segmentation_methods import METHODS
 from segmentation_registration import RegistrationRow, registration_row, registration_table
@@ -159,19 +160,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", default="2000-2019", help="first-last")
+    parser.add_argument("--seeds", type=seed_range, default="2000-2019", help="first-last")
     parser.add_argument("--level", action="append", choices=LEVELS, help="for accuracy; both by default")
     parser.add_argument("--method", action="append", choices=list(METHODS), help="all by default")
     parser.add_argument("--part", default=",".join(PARTS), help="some of " + ", ".join(PARTS))
     parser.add_argument("--workers", type=int, default=2, help="processes; speed takes one at a time")
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=folder, default=HERE)
     options = parser.parse_args()
     parts = options.part.split(",")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--part: found {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
-    first, last = (int(part) for part in options.seeds.split("-"))
     levels, methods = tuple(options.level or LEVELS), tuple(options.method or METHODS)
-    plan = Plan(range(first, last + 1), levels, methods, options.workers, options.out)
+    plan = Plan(options.seeds, levels, methods, options.workers, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     runs = {"accuracy": accuracy, "robustness": robustness, "registration": registration, "speed": speed}
     for part in parts:

@@ -20,7 +20,7 @@ STRETCHES = (0.65, 1.5)
 MANUAL_STRETCHES = (0.5, 2.0)
 TWIST_RAD_PER_MM = np.radians(10.0)
 NEAREST_MM = 3.0
-MOST_PAIRS = 12
+MOST_SEATS, MOST_PAIRS = 24, 12
 TURNS_RAD = tuple(float(each) for each in np.radians(np.arange(0.0, 360.0, 45.0)))
 
 
@@ -40,7 +40,7 @@ def guided_starts(
     log_scale: float,
     stretches: tuple[float, float] = STRETCHES,
 ) -> list[Start]:
-    """Place a pullback by each guide alone and by each two of them.
+    """Place a pullback by each guide alone and by each two of them, of many by a share.
 
     Parameters
     ----------
@@ -61,6 +61,10 @@ def guided_starts(
         Their cost is NaN: no lumens were compared. Where no guide has a direction, eight turns are tried.
     """
     seats = [_seat(each, vessel) for each in guides]
+    # Spread over the pullback where they are many: neighbours would start alike.
+    seats = sorted(seats, key=lambda seat: seat.depth_mm)
+    apart = max(1, -(-len(seats) // MOST_SEATS))
+    seats = seats[::apart]
     lines = [(seat, 1.0, 0.0) for seat in seats]
     pairs = sorted(combinations(seats, 2), key=lambda two: -abs(two[1].depth_mm - two[0].depth_mm))
     lines += [line for two in pairs[:MOST_PAIRS] for line in _between(*two, stretches)]

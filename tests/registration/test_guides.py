@@ -79,6 +79,13 @@ def test_one_right_landmark_fixes_place_and_rotation_where_lumens_say_nothing(im
     assert np.abs(turn).max() < 1.0
 
 
+def test_of_many_landmarks_a_share_along_the_pullback_gives_starts(images, seen, round_tensors):
+    guides = guides_of([landmark(f"{z}", z, 10.0 * z) for z in np.linspace(16.0, 38.0, 120)], images, seen)
+    starts = guided_starts(guides, round_tensors, length_mm=seen.depth_mm.max(), log_scale=0.0)
+    assert len(guides) == 120
+    assert len(starts) <= 24 + 12
+
+
 def test_two_right_landmarks_give_the_start_that_is_true(images, seen, round_tensors):
     pair = [landmark("A", 18.0, 100.0), landmark("B", 40.0, -30.0)]
     for guides in (pair, [pair[0], replace(pair[1], angle_rad=None)]):
