@@ -2,11 +2,11 @@
 
 LANDMARKS = """
 Errors are found minus expected: the frame whose plane passes through the point picked in the CCTA, against
-the frame in which it was annotated; its direction from the catheter there, against the annotated angle.
-Below, the annotated frames: the green line (annotated direction) should point at the green diamond (the
-CCTA's landmark, projected into the frame). Names are those of the landmarks in the case. Side branches found
-in the images have names of their own, with "CCTA" or "pullback" before them: equal numbers need not be the
-same branch.
+the frame in which it was annotated (positive mm: found further proximally); its direction from the catheter
+there, against the annotated angle. Below, the annotated frames: the green line (annotated direction) should
+point at the green diamond (the CCTA's landmark, projected into the frame). Names are those of the landmarks
+in the case. Side branches found in the images have names of their own, with "CCTA" or "pullback" before
+them: equal numbers need not be the same branch.
 """
 
 GUIDES = """
@@ -16,7 +16,9 @@ is the fit's residual and says nothing of its accuracy.
 
 LEFT_OUT = """
 "Left out" is measured on a path that was found without the landmark as a guide and, for a branch, with its
-mouth closed in both lumens. It starts from the same placements that were compared before.
+mouth closed in both lumens. It starts from the same placements that were compared before. It tells the error
+where no branch helps; the plain error of a landmark that did not guide is agreement at a branch that the fit
+has matched.
 """
 
 TRUTH = """
@@ -35,13 +37,14 @@ placement is the best one of its kind; where it lies elsewhere, the final path g
 MAPS = """
 Radius by angle and place, the pullback between the CCTA before and after. Side branches are bright spots:
 those of the pullback (circles: annotated) should lie straight above those of the CCTA after registration
-(squares: the CCTA's landmark). The same pattern half the height away means a turn by 180°.
+(squares: the CCTA's landmark). The same pattern half the height away means a turn by 180°. Angles are about
+the lumen's centre; a landmark's angle_deg is about the catheter, and another one where that lies off-centre.
 """
 
 SECTIONS = """
 Frames from the best to the worst fit, as seen on the console. The orange outline (CCTA, final) should
 follow the blue one (pullback) better than the dashed grey one (CCTA, rigid); round sections say nothing
-about rotation.
+about rotation. The worst may be a frame that is not reliable, such as in the guide catheter.
 """
 
 SPACE = """
@@ -62,13 +65,16 @@ CONFIDENCE = """
 How far the two lumens lie apart in each frame: root-mean-square distance of the pullback's outline from the
 CCTA's lumen, once the CCTA's radius is scaled as above; no line where nothing was measured. Small means that
 the lumens fit there, not that the place is right. Shaded frames are not reliable, for the reasons in the
-table: they have no pose, or one between their neighbours, or a lumen that is not to be trusted.
+table: they have no pose, or one between their neighbours, a place or a rotation that the lumens do not
+determine, or a lumen that is not to be trusted. Reliable means that nothing is known against a frame, not
+that it is right to a given distance.
 """
 
 HYPOTHESES = """
 Every start was refined; the best fit won. A runner-up that fits within a few per cent, above all one turned
 by 180°, means that the data do not decide. Rotations are means over all frames. Distances count along the
-smoothed line: compare them among each other, not with the arc lengths above.
+smoothed line: compare them among each other, not with the arc lengths above. Places are those compared,
+before the last and finest stages, which may still move the first one by millimetres at its ends.
 """
 
 MAKING = """
