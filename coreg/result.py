@@ -60,7 +60,7 @@ class Registration:
     margin : float
         Cost of the runner-up at a distinctly different place over the winner's, minus 1.
     hypotheses : tuple of Hypothesis
-        Distinct refined starts, best first.
+        Distinct refined starts: first that which became the path, then the others, best first.
     costs : mapping of str to float
         Cost at the end of each stage.
     residual_mm : (N,) array

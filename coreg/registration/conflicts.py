@@ -50,7 +50,8 @@ def with_conflicts(
     if not reasons:
         return registration
     verdict = "review" if registration.verdict == "good" else registration.verdict
-    return replace(registration, verdict=verdict, reasons=(*registration.reasons, *reasons))
+    # First: it is what the reader gave, and the rest may follow from it.
+    return replace(registration, verdict=verdict, reasons=(*reasons, *registration.reasons))
 
 
 def _far_along(error: LandmarkError, guide: Guide) -> bool:
@@ -78,7 +79,7 @@ def _how_far(error: LandmarkError, guide: Guide) -> str:
         way = "proximal" if error.error_mm > 0.0 else "distal"
         parts.append(
             f"its point in the CCTA lies {abs(error.error_mm):.1f} mm further {way} than frame "
-            f"{error.frame_expected:.0f}, in which it was annotated"
+            f"{round(error.frame_expected, 1):g}, in which it was annotated"
         )
     if _far_around(error, guide):
         parts.append(f"its direction differs by {abs(error.error_deg):.0f} degrees")

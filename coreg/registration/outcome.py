@@ -107,7 +107,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     path = replace(path, arc_length_sd_mm=spread[0], rotation_sd_rad=spread[1])
     rigid_path = unjudged_path(scene, rigid_functions(rigid, seen, depth))
 
-    hypotheses = _hypotheses(scene, middle)
+    hypotheses = _hypotheses(scene, _found_first(middle, functions, depth))
     whole = replace(_whole(scene, stages, functions, residual, reason), runner_up=_runner_up(hypotheses))
     verdict, reasons = judge(whole)
     return Registration(
@@ -259,15 +259,24 @@ def unjudged_path(scene: Scene, functions: FloatArray) -> VirtualCatheterPath:
     return _path(scene, functions, np.ones(count, dtype=bool), ("",) * count)
 
 
+def _found_first(compared: Candidates, functions: FloatArray, depth_mm: FloatArray) -> Candidates:
+    """Put the placement that became the path first: later stages may choose the second."""
+    away = np.abs(compared.functions_at(depth_mm)[:, 0] - functions[0]).mean(axis=1)
+    away += np.abs(wrapped(compared.functions_at(depth_mm)[:, 1] - functions[1])).mean(axis=1)
+    rest = [i for i in range(len(away)) if i != away.argmin()]
+    order = [int(away.argmin()), *rest]
+    return replace(compared, coefficients=compared.coefficients[order], cost=compared.cost[order])
+
+
 def _runner_up(hypotheses: list[Hypothesis]) -> str:
-    """Say how the second placement differs from the first."""
+    """Say how the best other placement differs from the one that was found."""
     if len(hypotheses) < 2:
         return ""
     first, second = hypotheses[:2]
     turn = abs(float(np.degrees(wrapped(np.radians(second.rotation_deg - first.rotation_deg)))))
     shift = second.arc_length_mm - first.arc_length_mm
     way = "distal" if shift >= 0.0 else "proximal"
-    return f"turned by {turn:.0f} degrees and {abs(shift):.1f} mm further {way}"
+    return f"turned by {turn:.0f} degrees and {abs(shift):.1f} mm further {way} at the distal end"
 
 
 def _provenance(device: torch.device) -> dict[str, str]:

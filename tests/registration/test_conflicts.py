@@ -1,5 +1,7 @@
 """What is said of guides that do not fit, on a straight path of known poses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,9 +52,9 @@ def images():
     return Pullback(np.arange(COUNT), STEP_MM * np.arange(COUNT), dict.fromkeys(range(COUNT), contour))
 
 
-def told(images, marks, **how):
+def told(images, marks, *, before=(), **how):
     guides = guides_of(marks, images, observe(images, points=24, correlation_mm2=3.0))
-    return with_conflicts(registration(**how), marks, guides)
+    return with_conflicts(replace(registration(**how), reasons=before), marks, guides)
 
 
 def test_guides_that_fit_change_nothing(images):
@@ -94,6 +96,12 @@ def test_a_point_that_no_frame_comes_near_is_a_conflict(images):
 def test_a_reader_who_is_not_sure_is_not_contradicted(images):
     # 3 standard deviations of 4 frames of half a millimetre are 6 mm.
     assert told(images, [mark("A", 20.0, off_mm=4.0, sd_frames=4.0)]).verdict == "good"
+
+
+def test_conflicts_come_before_what_may_follow_from_them(images):
+    result = told(images, [mark("A", 20.0, off_mm=5.0)], before=("The lumens differ.",), verdict="review")
+    assert result.reasons[0].startswith("The landmark A does not fit")
+    assert result.reasons[1:] == ("The lumens differ.",)
 
 
 def test_a_failed_registration_stays_failed(images):
