@@ -13,38 +13,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from coreg.cli.console import RESEARCH_ONLY, Progress, aligned, part_of
-from coreg.cli.landmarks import (
-    errors_data,
-    guiding_landmarks,
-    landmark_rows,
-    mean_data,
-    mean_errors,
-    paired_landmarks,
-)
+from coreg.cli.console import Progress, part_of
+from coreg.cli.landmarks import guiding_landmarks, paired_landmarks
 from coreg.cli.options import Phase
+from coreg.cli.outcome import Found, Outcome, SegmentedCcta, SegmentedPullback
 from coreg.cli.provenance import provenance
-from coreg.cli.pullback_segmenting import (
-    gating_text,
-    idle_phase_notes,
-    pullback_numbers,
-    segmented_pullback,
-)
+from coreg.cli.pullback_segmenting import idle_phase_notes, segmented_pullback
 from coreg.cli.running import REPORT, entered, use_threads
-from coreg.cli.segmenting import length_mm, segmented, vessel_numbers, with_phase
+from coreg.cli.segmenting import segmented, with_phase
 
 if TYPE_CHECKING:
-    from coreg.case import Case, CctaCase, PullbackCase
+    from coreg.case import Case, PullbackCase
     from coreg.catheter_path import VirtualCatheterPath
-    from coreg.ccta_vessel import CctaVessel
-    from coreg.io.segmentation_files import VesselShapes
     from coreg.landmarks import Landmark
     from coreg.pullback import Pullback
-    from coreg.pullback_vessel import PullbackVessel
     from coreg.registration import Solved
     from coreg.report import Part
     from coreg.result import Registration
-    from coreg.validation import FrameErrors, LandmarkError
+    from coreg.validation import LandmarkError
 
 LANDMARKS = "landmarks.csv"
 SEGMENTATION = "segmentation"
@@ -85,46 +71,6 @@ class Wanted:
     use_landmarks: bool = False
     locked: tuple[str, ...] = ()
     leave_one_out: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentedCcta:
-    """The CCTA of a case, and what was found in its image."""
-
-    case: CctaCase
-    vessel: CctaVessel
-    shapes: VesselShapes
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentedPullback:
-    """The pullback of a case, and what was found in its images."""
-
-    case: PullbackCase
-    vessel: PullbackVessel
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What was segmented on the way."""
-
-    ccta: SegmentedCcta | None = None
-    pullback: SegmentedPullback | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What came of it."""
-
-    case_id: str
-    registration: Registration
-    errors: tuple[LandmarkError, ...]
-    truth_errors: FrameErrors | None
-    out: Path
-    seconds: float
-    found: Found = Found()
-    notes: tuple[str, ...] = ()
-    left_out: tuple[LandmarkError, ...] = ()
 
 
 def check_device(device: str) -> None:
@@ -398,73 +344,3 @@ def _written_segmentations(
         write_ccta_segmentation(folder, vessel, shapes, case_id=case_id, made=made)
         parts += segmentation_parts(ccta, vessel, shapes.surface, progress=part_of(progress, 0.5, 1.0))
     return parts
-
-
-def headline(outcome: Outcome) -> str:
-    """Sum up a registration in a few lines."""
-    registration, path = outcome.registration, outcome.registration.path
-    rows: list[tuple[str, str]] = [("verdict", registration.verdict)]
-    rows += [("", f"- {reason}") for reason in registration.reasons]
-    placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
-    rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
-    rows += _segmented_rows(outcome.found)
-    rows += landmark_rows(outcome.errors, registration.guides, outcome.left_out)
-    if outcome.truth_errors is not None:
-        truth = outcome.truth_errors
-        rows.append((f"all frames ({len(truth.frame)})", f"{mean_errors([truth])}, mean absolute error"))
-    rows += [
-        *(("note", note) for note in outcome.notes),
-        ("time", f"{outcome.seconds:.1f} s"),
-        ("report", str(outcome.out / REPORT)),
-    ]
-    return aligned(rows)
-
-
-def _segmented_rows(found: Found) -> list[tuple[str, str]]:
-    rows = []
-    if found.ccta is not None:
-        vessel = found.ccta.vessel
-        marked = f"{vessel.marked.mean():.0%} of it marked"
-        rows.append(("CCTA lumen", f"segmented over {length_mm(vessel):.1f} mm, {marked}"))
-    if found.pullback is not None:
-        seen = found.pullback.vessel
-        marked = f"{seen.marked_share:.0%} of them marked"
-        rows.append(("pullback lumen", f"segmented in {len(seen.frame)} frames, {marked}"))
-        if seen.gating is not None:
-            rows.append(("heartbeat", gating_text(found.pullback.case, seen.gating)))
-        rows += [("note", note) for note in seen.notes]
-    return rows
-
-
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
-    """Put the same and more into a form for machines."""
-    registration, path = outcome.registration, outcome.registration.path
-    data: dict[str, Any] = {
-        "case_id": outcome.case_id,
-        "verdict": registration.verdict,
-        "reasons": registration.reasons,
-        "frames": len(path),
-        "placed": int(path.posed.sum()),
-        "reliable": int((path.posed & path.reliable).sum()),
-        "radius_scale": registration.radius_scale,
-        "margin": registration.margin,
-        "notes": outcome.notes,
-        "seconds": round(outcome.seconds, 3),
-        "out": outcome.out,
-        "report": outcome.out / REPORT,
-        "use": RESEARCH_ONLY,
-    }
-    if outcome.found.ccta is not None:
-        data["segmentation"] = vessel_numbers(outcome.found.ccta.vessel)
-    if outcome.found.pullback is not None:
-        data["pullback_segmentation"] = pullback_numbers(
-            outcome.found.pullback.case, outcome.found.pullback.vessel
-        )
-    if outcome.errors:
-        data["landmarks"] = errors_data(outcome.errors)
-        data["guides"] = registration.guides
-    if outcome.left_out:
-        data["landmarks_left_out"] = errors_data(outcome.left_out)
-    if outcome.truth_errors is not None:
-        data["all_frames"] = mean_data([outcome.truth_errors])
-    return data

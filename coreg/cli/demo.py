@@ -37,8 +37,9 @@ def demo(
     all that was segmented into OUT/result. Since the truth is known, the error of every frame is
     measured, not only that of the landmarks.
     """
-    from coreg.cli.compute import Wanted, headline, outcome_data, register_case
+    from coreg.cli.compute import Wanted, register_case
     from coreg.cli.console import Console, part_of
+    from coreg.cli.outcome import headline, outcome_data
     from coreg.cli.running import use_threads
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)

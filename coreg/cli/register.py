@@ -66,9 +66,10 @@ def register(
     and report.html, the page to look at. Segments first what the case gives as images only: the CCTA's
     lumen, the pullback's, or both.
     """
-    from coreg.cli.compute import Wanted, headline, outcome_data, register_case
+    from coreg.cli.compute import Wanted, register_case
     from coreg.cli.console import Console
     from coreg.cli.landmarks import locked_ids
+    from coreg.cli.outcome import headline, outcome_data
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     locked = locked_ids(lock_landmarks)
