@@ -45,6 +45,7 @@ ROWS = (
     ("error_deg", "degrees", (0.1, 180.0)),
 )
 MAIN = ("methods", "oracles")
+STEPS = 400
 TIMES = np.linspace(0.0, 3.0, 13)
 
 
@@ -96,7 +97,10 @@ def _cumulative(axes: Axes, groups: Groups, source: Source, column: str, limits:
     for title, results in groups.items():
         values = np.abs(pooled(results, source, column)[0])
         values = np.sort(values[np.isfinite(values)])
-        share = np.arange(len(values) + 1) / max(len(values), 1)
+        # Finer steps than a figure shows would make a heavy file.
+        shown = np.unique(np.linspace(0, len(values), min(len(values), STEPS) + 1).astype(int))
+        share = shown / max(len(values), 1)
+        values = values[np.minimum(shown[1:], len(values)) - 1]
         steps = np.concatenate([[limits[0]], values, [limits[1]]]), np.append(share, share[-1])
         axes.plot(*steps, drawstyle="steps-post", label=title, **vars(line_of(title)))
 
