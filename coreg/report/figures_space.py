@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -24,6 +25,16 @@ BoolArray = npt.NDArray[np.bool_]
 AROUND_MM, BESIDE_MM = 8.0, 9.0
 TITLE_IN, LEGEND_IN = 0.35, 0.4
 MOST_FACES = 40_000
+WITHIN_FRAMES = 15
+LABEL_POINTS = 11.0
+
+
+class End(NamedTuple):
+    """A named end of a line, and a point of the line further in, each (3,) in world mm."""
+
+    point_mm: FloatArray
+    within_mm: FloatArray
+    name: str
 
 
 def triangles_near(lumen: Volume | Surface, points_mm: FloatArray) -> FloatArray:
@@ -85,8 +96,18 @@ def vessel_in_space(
     if not reliable.all():
         strokes.append(Stroke(_pieces(catheter_mm, ~sure), DOUBT, "catheter path, not reliable", 2.2))
     dots = [Dot(point, name, "D", LANDMARK, "CCTA landmark") for name, point in landmarks]
-    ends = [(posed[0], "proximal"), (posed[-1], "distal")] if len(posed) else []
+    ends = _named_ends(posed)
     return lines_in_space(triangles_mm, posed if len(posed) > 2 else centerline_mm, strokes, dots, ends)
+
+
+def _named_ends(posed_mm: FloatArray) -> list[End]:
+    """Name the ends of a path (N, 3) that runs distally."""
+    if not len(posed_mm):
+        return []
+    return [
+        End(each[0], each[min(WITHIN_FRAMES, len(each) - 1)], name)
+        for each, name in ((posed_mm, "proximal"), (posed_mm[::-1], "distal"))
+    ]
 
 
 def _pieces(points_mm: FloatArray, wanted: BoolArray) -> FloatArray:
@@ -100,7 +121,7 @@ def lines_in_space(
     focus_mm: FloatArray,
     strokes: Sequence[Stroke],
     dots: Sequence[Dot],
-    ends: Sequence[tuple[FloatArray, str]] = (),
+    ends: Sequence[End] = (),
 ) -> Figure:
     """Draw a surface, lines and points from two sides.
 
@@ -112,8 +133,8 @@ def lines_in_space(
         Along the vessel; the picture holds them all. What lies outside is cut off.
     strokes, dots
         Lines, which NaN may interrupt, and points.
-    ends : sequence of ((3,) array, str)
-        Words at points.
+    ends : sequence of End
+        Named ends of a line.
     """
     centre = focus_mm.mean(axis=0)
     # The first axis of the vessel lies level in both pictures; they differ by a quarter turn about it.
@@ -180,20 +201,40 @@ def _lines(
     centre: FloatArray,
     strokes: Sequence[Stroke],
     dots: Sequence[Dot],
-    ends: Sequence[tuple[FloatArray, str]],
+    ends: Sequence[End],
 ) -> None:
     for stroke in strokes:
         line = (stroke.points_mm - centre) @ basis.T
         axes.plot(line[:, 0], line[:, 1], color=stroke.colour, linewidth=stroke.width)
-    for point, text in ends:
-        x, y = (basis @ (point - centre))[:2]
-        axes.annotate(
-            text, (x, y), (0, -16), textcoords="offset points", fontsize=8, ha="center", color=AFTER
-        )
+    for end in ends:
+        _name_beside(axes, basis, centre, end)
     for dot in dots:
         x, y = (basis @ (dot.point_mm - centre))[:2]
         axes.plot(x, y, dot.marker, color=dot.colour, markeredgecolor="black", markersize=6)
         axes.annotate(dot.text, (x, y), (5, 6), textcoords="offset points", fontsize=8)
+
+
+def _name_beside(axes: Axes, basis: FloatArray, centre: FloatArray, end: End) -> None:
+    """Write a line's end beside it, across the line's direction and away from the picture's middle."""
+    at = (basis @ (end.point_mm - centre))[:2]
+    along = at - (basis @ (end.within_mm - centre))[:2]
+    size = float(np.hypot(*along))
+    across = np.array([-along[1], along[0]]) / size if size > 0.0 else np.array([0.0, -1.0])
+    across *= -1.0 if across @ at < 0.0 else 1.0
+    side = "center" if abs(across[0]) < 0.3 else "left" if across[0] > 0.0 else "right"
+    height = "center" if abs(across[1]) < 0.3 else "bottom" if across[1] > 0.0 else "top"
+    axes.annotate(
+        end.name,
+        (float(at[0]), float(at[1])),
+        (LABEL_POINTS * across[0], LABEL_POINTS * across[1]),
+        textcoords="offset points",
+        fontsize=8,
+        ha=side,
+        va=height,
+        color=AFTER,
+        path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
+        zorder=5,
+    )
 
 
 def _compass_and_scale(axes: Axes, basis: FloatArray, corner: tuple[float, float]) -> None:
