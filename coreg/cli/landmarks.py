@@ -79,23 +79,60 @@ def paired_landmarks(case: Case, path: Path) -> tuple[Landmark, ...]:
 
 
 def landmark_rows(
-    errors: Sequence[LandmarkError], guides: Container[str], left_out: Sequence[LandmarkError]
+    errors: Sequence[LandmarkError],
+    guides: Container[str],
+    left_out: Sequence[LandmarkError],
+    *,
+    halves: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """Name errors at landmarks by what they are worth, in rows of a headline."""
+    """Name errors at landmarks by what they are worth, in rows of a headline.
+
+    Parameters
+    ----------
+    errors : sequence of LandmarkError
+        On the registration itself.
+    guides : container of str
+        Ids of those that guided it.
+    left_out : sequence of LandmarkError
+        Each on a path found without it.
+    halves : sequence of str
+        Ids of the case's landmarks that lack one half, so that they neither guide nor are measured.
+    """
     from coreg.validation import unguided
 
     free = unguided(errors, guides)
     used = [each for each in errors if each.id in guides]
     # Of guides the verdict's reasons tell.
     rows = [("", f"- landmark {each.id}: {each.reason}") for each in free if each.reason]
+    count = len(errors) + len(halves)
+    lacking = f" of {count}; {lack_text(halves)}" if halves else ""
     if free:
-        rows.append((f"landmarks ({len(free)})", f"{mean_errors(free)}, mean absolute error"))
+        rows.append(
+            (f"landmarks ({len(free)}{'' if used else lacking})", f"{mean_errors(free)}, mean absolute error")
+        )
     if used:
-        rows.append((f"guides ({len(used)})", f"{mean_errors(used)}, fit residual, not accuracy"))
+        rows.append((f"guides ({len(used)}{lacking})", f"{mean_errors(used)}, fit residual, not accuracy"))
     if left_out:
         name = f"left out ({len(left_out)})"
         rows.append((name, f"{mean_errors(left_out)}, each without it and its branch"))
     return rows
+
+
+def half_ids(landmarks: Sequence[Landmark]) -> tuple[str, ...]:
+    """Ids of landmarks that lack one half."""
+    return tuple(each.id for each in landmarks if not each.paired)
+
+
+def lack_text(halves: Sequence[str], *, most: int = 4) -> str:
+    """Say which landmarks lack one half.
+
+    >>> lack_text(["B2", "B4"]), lack_text(["B2"])
+    ('B2 and B4 lack one half', 'B2 lacks one half')
+    """
+    if len(halves) == 1:
+        return f"{halves[0]} lacks one half"
+    named = halves if len(halves) <= most else [*halves[: most - 1], f"{len(halves) - most + 1} more"]
+    return f"{', '.join(named[:-1])} and {named[-1]} lack one half"
 
 
 def mean_errors(errors: Sequence[Any]) -> str:
