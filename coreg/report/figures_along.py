@@ -34,11 +34,15 @@ TYPICAL_SWING_MM, LARGEST_SWING_MM = (0.7, 2.3), 5.5
 
 
 class Frames(NamedTuple):
-    """What all figures along the vessel share: frames (N,) with their positions in mm."""
+    """What all figures along the vessel share: frames (N,) with their positions in mm.
+
+    Axes fit the frames ``in_vessel``: the aorta would make all others flat.
+    """
 
     frame: IntArray
     position_mm: FloatArray
     reliable: BoolArray
+    in_vessel: BoolArray
 
 
 class Profile(NamedTuple):
@@ -83,9 +87,11 @@ def lengthwise(
     figure = Figure(figsize=(WIDTH_IN, 8.4))
     spaced(figure, top=0.85, between=0.25, beside=0.3)
     axes = figure.subplots(3, 2, sharex=True, sharey="row", gridspec_kw={"height_ratios": [1.25, 1, 1]})
-    top = np.nanpercentile(np.concatenate([pullback.area_mm2, after.area_mm2, [1.0]]), 99.0) * 1.35
+    inside = frames.in_vessel
+    areas = np.concatenate([pullback.area_mm2[inside], after.area_mm2[inside]])
+    top = usual_range(areas, least=(0.0, 1.0), kept=0.98)[1] * 1.35
     quarter = pullback.radius_mm.shape[1] // 4
-    reach = np.nanpercentile(np.concatenate([pullback.radius_mm.ravel(), [0.5]]), 99.5) * 1.35
+    reach = usual_range(pullback.radius_mm[inside], least=(0.0, 0.5), kept=0.99)[1] * 1.35
     sides = (("before: rigid placement", BEFORE, before), ("after: non-rigid path", AFTER, after))
     for column, (title, colour, ccta) in enumerate(sides):
         area, *cuts = axes[:, column]
@@ -200,6 +206,9 @@ def motion(frames: Frames, course: Course, rigid_course: Course) -> Figure:
     axes["swing"].axhspan(-TYPICAL_SWING_MM[1] / 2, TYPICAL_SWING_MM[1] / 2, color="#cfdcea")
     _spread(axes["swing"], position, swing, course.arc_length_sd_mm)
     axes["swing"].plot(position, swing, color=AFTER)
+    ends = np.stack([swing, swing - 2.0 * course.arc_length_sd_mm, swing + 2.0 * course.arc_length_sd_mm])
+    least = (-0.55 * LARGEST_SWING_MM, 0.55 * LARGEST_SWING_MM)
+    axes["swing"].set_ylim(usual_range(ends[:, frames.in_vessel], least=least, kept=0.99))
     axes["swing"].set(title="Longitudinal motion against the rigid placement", ylabel="deviation (mm)")
     speed = windowed_slope(-position, arc_length_mm, window_mm=1.0)
     axes["speed"].axhspan(0.65, 1.35, color=BAND)
@@ -250,7 +259,7 @@ def confidence(frames: Frames, residual_mm: FloatArray, excluded: BoolArray) -> 
     spaced(figure)
     axes = figure.subplots()
     shade_doubt(axes, frames)
-    top = max(0.3, float(np.nanmax(residual_mm, initial=0.0)) * 1.1)
+    top = 1.25 * usual_range(residual_mm[frames.in_vessel], least=(0.0, 0.25), kept=0.99)[1]
     # Where frames that take part lie apart, a line shows none of them.
     apart = len(residual_mm) < 60 or np.isfinite(residual_mm).mean() < 0.9
     axes.plot(frames.position_mm, residual_mm, color=PULLBACK, marker="." if apart else "")
@@ -282,10 +291,23 @@ def true_errors(frames: Frames, error_mm: FloatArray, error_deg: FloatArray) -> 
         shade_doubt(each, frames)
         each.axhline(0.0, color="black", linewidth=0.8)
         each.plot(frames.position_mm, values, color=AFTER)
-        each.set_ylabel(label)
+        low, high = usual_range(values[frames.in_vessel], least=(-0.1, 0.1), kept=0.99)
+        each.set(ylabel=label, ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))
     along_vessel(axes[1], frames.position_mm)
     frame_ticks(axes[0], frames.position_mm, frames.frame)
     return figure
+
+
+def usual_range(values: FloatArray, *, least: tuple[float, float], kept: float) -> tuple[float, float]:
+    """Range that holds a share of the finite values, and never less than ``least``.
+
+    Half of the others may lie below, half above.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return least
+    low, high = np.quantile(finite, [0.5 - 0.5 * kept, 0.5 + 0.5 * kept])
+    return min(least[0], float(low)), max(least[1], float(high))
 
 
 def windowed_slope(x: FloatArray, y: FloatArray, *, window_mm: float) -> FloatArray:

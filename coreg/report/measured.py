@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -21,9 +23,12 @@ from coreg.rounding import rounded_text
 from coreg.validation import LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 ANGLES = 72
 MOST_LANDMARK_SECTIONS = 2 * COLUMNS
+# How reasons begin of frames whose pose, if any, continues the path out of the CCTA's vessel.
+OUTSIDE = ("before the vessel", "beyond the distal end")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class Measured:
     Attributes
     ----------
     frames : Frames
-        Acquisition indices, positions, reliability.
+        Acquisition indices, positions, reliability, and which lie in the CCTA's vessel.
     contours, before, after : tuple of (M, 2) arrays or None
         Lumens in image mm: the pullback's, the CCTA's at the rigid and at the final pose.
     centre_mm : (N, 2) array
@@ -62,9 +67,20 @@ def measured(case: Case, registration: Registration) -> Measured:
     for i, contour in enumerate(contours):
         if contour is not None:
             centre[i] = centroid_mm(contour)
-    frames = Frames(path.frame, path.position_mm, path.reliable & path.posed)
+    within = in_vessel(path, registration.centerline.arc_length_mm)
+    frames = Frames(path.frame, path.position_mm, path.reliable & path.posed, within)
     profiles = [_profile(each, centre) for each in (contours, before, after)]
     return Measured(frames, contours, before, after, centre, *profiles)
+
+
+def in_vessel(path: VirtualCatheterPath, arc_length_mm: FloatArray) -> BoolArray:
+    """Which frames (N,) lie in the CCTA's vessel, reliable or not, by the arc lengths (M,) of its centerline.
+
+    A frame beside an end of the centerline is nearest to the end itself.
+    """
+    between = (path.arc_length_mm > arc_length_mm[0]) & (path.arc_length_mm < arc_length_mm[-1])
+    outside = np.array([reason.startswith(OUTSIDE) for reason in path.reason], dtype=bool)
+    return np.asarray(path.posed & between & ~outside)
 
 
 def in_rows_of(path: VirtualCatheterPath, other: VirtualCatheterPath) -> VirtualCatheterPath:
@@ -162,9 +178,9 @@ def _local(path: VirtualCatheterPath, row: float, world_mm: FloatArray) -> Float
 
 
 def sections_by_fit(data: Measured, residual_mm: FloatArray) -> list[Section]:
-    """Choose frames from the best to the worst fit."""
+    """Choose frames in the vessel from the best to the worst fit."""
     shown = [c is not None and a is not None for c, a in zip(data.contours, data.after, strict=True)]
-    rows = np.flatnonzero(np.isfinite(residual_mm) & np.array(shown))
+    rows = np.flatnonzero(np.isfinite(residual_mm) & np.array(shown) & data.frames.in_vessel)
     if not len(rows):
         return []
     ranked = rows[np.argsort(residual_mm[rows], kind="stable")]
@@ -175,7 +191,8 @@ def sections_by_fit(data: Measured, residual_mm: FloatArray) -> list[Section]:
         chosen.setdefault(int(ranked[pick]), name)
     return [
         Section(
-            f"frame {data.frames.frame[row]}: {name}, {rounded_text(residual_mm[row])} mm",
+            f"frame {data.frames.frame[row]}: {name}, {rounded_text(residual_mm[row])} mm"
+            + ("" if data.frames.reliable[row] else "\nnot reliable"),
             data.contours[row],
             data.before[row],
             data.after[row],
@@ -205,7 +222,7 @@ def sections_at_landmarks(
         )
         sections.append(
             Section(
-                f"frame {data.frames.frame[near]}: landmark {error.id}\n{miss}",
+                f"frame {data.frames.frame[near]}: landmark {error.id}{_between_frames(error)}\n{miss}",
                 data.contours[near],
                 data.before[near],
                 data.after[near],
@@ -216,11 +233,42 @@ def sections_at_landmarks(
     return sections[:MOST_LANDMARK_SECTIONS]
 
 
+def _between_frames(error: LandmarkError) -> str:
+    """Say where a landmark was annotated that lies between the frames of which one is shown."""
+    place = rounded_text(error.frame_expected, 1)
+    return "" if place.endswith(".0") else f" (at {place})"
+
+
+def doubt_around(path: VirtualCatheterPath, error: LandmarkError) -> str:
+    """Say that the frames around a landmark, as annotated or else as found, are not reliable, and why."""
+    for frame, where in ((error.frame_expected, "around it"), (error.frame_found, "where it was found")):
+        row = path.rows_of(np.array([frame]))[0]
+        if not np.isfinite(row):
+            continue
+        for near in (int(np.floor(row)), int(np.ceil(row))):
+            if not (path.reliable[near] and path.posed[near]):
+                why = re.split("[:;,]", path.reason[near])[0].removeprefix("the ")
+                return f"frames {where} are not reliable" + (f" ({why})" if why else "")
+    return ""
+
+
+def typical_distance_mm(data: Measured, residual_mm: FloatArray) -> float:
+    """Median of the lumens' distances (N,) over frames in the vessel; NaN where none was measured."""
+    there = residual_mm[data.frames.in_vessel & np.isfinite(residual_mm)]
+    return float(np.median(there)) if len(there) else float("nan")
+
+
 def area_agreement(data: Measured) -> float:
-    """Correlation of the two area profiles over frames with both; NaN where there are too few."""
-    pair = np.stack([data.pullback.area_mm2, data.ccta_after.area_mm2])
+    """Rank correlation of the areas over frames in the vessel with both; NaN where there are too few.
+
+    By rank, since planes that cut the ostium's rim lengthwise have tens of mm2 and would outweigh all others.
+    Frames that are not reliable count, since one reason against them is that their lumens differ: without
+    them lumens would seem to agree that do not.
+    """
+    pair = np.stack([data.pullback.area_mm2, data.ccta_after.area_mm2])[:, data.frames.in_vessel]
     pair = pair[:, np.isfinite(pair).all(axis=0)]
     if pair.shape[1] < 3 or (np.ptp(pair, axis=1) < 1e-9).any():
         return float("nan")
-    offset = pair - pair.mean(axis=1, keepdims=True)
+    rank = rankdata(pair, axis=1)
+    offset = rank - rank.mean(axis=1, keepdims=True)
     return float(offset[0] @ offset[1] / np.sqrt((offset**2).sum(axis=1).prod()))

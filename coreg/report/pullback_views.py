@@ -41,9 +41,9 @@ class SegmentedRun:
     @property
     def frames(self) -> Frames:
         """Frames with their positions, proximal to distal, reliable where they are not marked."""
-        return Frames(
-            self.pullback.frame, self.pullback.position_mm, ~self.vessel.marked[self.pullback.frame]
-        )
+        frame = self.pullback.frame
+        everywhere = np.ones(len(frame), dtype=bool)
+        return Frames(frame, self.pullback.position_mm, ~self.vessel.marked[frame], everywhere)
 
     def position_at(self, frame: float) -> float:
         """Position in mm at an acquisition index, between frames too."""
