@@ -32,6 +32,8 @@ Narrowings, widenings and branches (green: annotated landmarks) should lie at th
 and on the right better than on the left. Heights may differ: CCTA lumens read large or small. Cuts are
 about the centre of the pullback's lumen; angles as in the stored image. Shaded: not reliable. The rigid
 placement is the best one of its kind; where it lies elsewhere, the final path grew from another start.
+Axes fit the frames in the vessel; before its ostium and at branches, curves may leave them. The correlation
+of areas above counts the frames in the vessel, those that are not reliable too, by rank.
 """
 
 MAPS = """
@@ -44,7 +46,7 @@ the lumen's centre; a landmark's angle_deg is about the catheter, and another on
 SECTIONS = """
 Frames from the best to the worst fit, as seen on the console. The orange outline (CCTA, final) should
 follow the blue one (pullback) better than the dashed grey one (CCTA, rigid); round sections say nothing
-about rotation. The worst may be a frame that is not reliable, such as in the guide catheter.
+about rotation. Only frames in the CCTA's vessel are ranked, reliable or not.
 """
 
 SPACE = """
@@ -63,11 +65,11 @@ missed.
 
 CONFIDENCE = """
 How far the two lumens lie apart in each frame: root-mean-square distance of the pullback's outline from the
-CCTA's lumen, once the CCTA's radius is scaled as above; no line where nothing was measured. Small means that
-the lumens fit there, not that the place is right. Shaded frames are not reliable, for the reasons in the
-table: they have no pose, or one between their neighbours, a place or a rotation that the lumens do not
-determine, or a lumen that is not to be trusted. Reliable means that nothing is known against a frame, not
-that it is right to a given distance.
+CCTA's lumen, once the CCTA's radius is scaled as above; no line where nothing was measured, and it may leave
+the axes before and beyond the vessel. Small means that the lumens fit there, not that the place is right.
+Shaded frames are not reliable, for the reasons in the table: they have no pose, or one between their
+neighbours, a place or a rotation that the lumens do not determine, or a lumen that is not to be trusted.
+Reliable means that nothing is known against a frame, not that it is right to a given distance.
 """
 
 HYPOTHESES = """
@@ -79,6 +81,11 @@ before the last and finest stages, which may still move the first one by millime
 
 MAKING = """
 Costs by stage, settings, versions and the SHA-256 of each input: the same again gives the same result.
+"""
+
+GUIDED_COSTS = """
+They count how far guides are missed, too. That of the rigid placement is left out: no landmark guides it, so
+it cannot be compared.
 """
 
 PATH = """

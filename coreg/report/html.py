@@ -28,7 +28,8 @@ class Head(NamedTuple):
     """What stands on top: whose page it is, facts, a verdict with what it means and why, and notes.
 
     ``verdict`` is ``good``, ``review`` or ``failed``, which colour it, or any other word. Notes are what
-    a person should know besides; they speak neither for nor against the result.
+    a person should know besides; they speak neither for nor against the result. ``sure`` tells how sure
+    it is in detail.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Head(NamedTuple):
     meaning: str
     reasons: Sequence[str] = ()
     notes: Sequence[str] = ()
+    sure: str = ""
 
 
 def unique(texts: Iterable[str]) -> tuple[str, ...]:

@@ -11,22 +11,25 @@ from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.report import captions
 from coreg.report import figures_along as along
+from coreg.report.cards import Agreement, cards, how_sure
 from coreg.report.figures_across import cross_sections
 from coreg.report.figures_space import triangles_near, vessel_in_space
 from coreg.report.html import Head, Part, Progress, case_facts, rendered, silent, unique
 from coreg.report.measured import (
     Measured,
     area_agreement,
+    doubt_around,
     in_rows_of,
     landmark_marks,
     measured,
     sections_at_landmarks,
     sections_by_fit,
+    typical_distance_mm,
 )
 from coreg.report.style import look, png_uri, svg_uri
 from coreg.report.tables import (
-    cards,
     flat_table,
+    halves_text,
     hypothesis_table,
     landmark_table,
     number,
@@ -108,6 +111,7 @@ def report_html(
         parts = _parts(case, registration, data, errors, left_out, truth_errors, progress)
     known = [each for each in case.landmarks if each.id in {error.id for error in errors}]
     rigid_errors = landmark_errors(registration.rigid_path, known)
+    agreement = Agreement(typical_distance_mm(data, registration.residual_mm), area_agreement(data))
     pullback = case.pullback
     facts = [
         *case_facts(case.patient, case.vessel),
@@ -123,8 +127,9 @@ def report_html(
             VERDICTS[registration.verdict],
             registration.reasons,
             unique(notes),
+            how_sure(registration.path),
         ),
-        cards(registration, errors, rigid_errors, truth_errors, area_agreement(data), left_out=left_out),
+        cards(registration, errors, rigid_errors, truth_errors, agreement, left_out=left_out),
         [*parts, *more, *_making_parts(registration)],
     )
 
@@ -166,9 +171,15 @@ def _landmark_part(
         return []
     sections = sections_at_landmarks(data, registration.path, case.landmarks, errors)
     figures = [svg_uri(cross_sections(sections))] if sections else []
-    table = landmark_table(errors, guides=registration.guides, left_out=left_out)
+    table = landmark_table(
+        errors,
+        guides=registration.guides,
+        left_out=left_out,
+        doubts=[doubt_around(registration.path, each) for each in errors],
+    )
     caption = captions.LANDMARKS
     caption += captions.GUIDES if registration.guides else ""
+    caption += halves_text(case.landmarks)
     caption += captions.LEFT_OUT if left_out else ""
     return [Part("landmarks", "Landmarks", caption, figures, [table])]
 
@@ -257,7 +268,9 @@ def _confidence_part(case: Case, data: Measured, registration: Registration) -> 
 
 
 def _making_parts(registration: Registration) -> list[Part]:
-    costs = flat_table(registration.costs)
+    guided = bool(registration.guides)
+    # No landmark guides the rigid placement, so that its cost would mostly count how far it misses them.
+    alike = {name: cost for name, cost in registration.costs.items() if not (guided and name == "rigid")}
     return [
         Part(
             "hypotheses",
@@ -269,9 +282,9 @@ def _making_parts(registration: Registration) -> list[Part]:
         Part(
             "making",
             "How it was made",
-            captions.MAKING,
+            captions.MAKING + (captions.GUIDED_COSTS if guided else ""),
             (),
-            [costs, flat_table(registration.settings), flat_table(registration.provenance)],
+            [flat_table(alike), flat_table(registration.settings), flat_table(registration.provenance)],
             folded=True,
         ),
     ]

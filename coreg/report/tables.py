@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.result import Hypothesis, Registration
+from coreg.landmarks import Landmark
+from coreg.result import Hypothesis
 from coreg.rounding import rounded_text
 from coreg.stretches import counted
-from coreg.validation import FrameErrors, LandmarkError, unguided
+from coreg.validation import FrameErrors, LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
 DASH = "\N{EN DASH}"
@@ -21,12 +22,17 @@ LEFT_OUT_FIELDS = (("error_frames", 1), ("error_mm", 2), ("error_deg", 1), ("err
 
 
 class Table(NamedTuple):
-    """Header, rows and an optional last row of totals, all text; ``words`` are the columns aligned left."""
+    """Header, rows and an optional last row of totals, all text.
+
+    ``words`` are the columns aligned left; ``long`` are tables whose words, such as hashes and paths, may
+    break anywhere.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: Sequence[str] = ()
     words: Sequence[int] = (0,)
+    long: bool = False
 
 
 class Card(NamedTuple):
@@ -55,104 +61,12 @@ def mean_absolute(values: Sequence[float]) -> float:
     return sum(finite) / len(finite) if finite else float("nan")
 
 
-def cards(
-    registration: Registration,
-    errors: Sequence[LandmarkError],
-    rigid_errors: Sequence[LandmarkError],
-    truth_errors: FrameErrors | None,
-    area_correlation: float,
-    *,
-    left_out: Sequence[LandmarkError] = (),
-) -> list[Card]:
-    """Choose the numbers that head the page."""
-    path = registration.path
-    arc = path.arc_length_mm[np.isfinite(path.arc_length_mm)]
-    where = (
-        f"arc length {number(arc.min(), 1)} to {number(arc.max(), 1)} mm"
-        if len(arc)
-        else "no frame has a place"
-    )
-    placed, reliable = int(path.posed.sum()), int((path.reliable & path.posed).sum())
-    found = [Card("frames placed", f"{placed} of {len(path)}", f"{reliable} reliable; {where}")]
-    if errors:
-        where, told = _telling(errors, left_out, registration.guides)
-        ids = [each.id for each in told]
-        rigid_there = [each for each in rigid_errors if each.id in ids]
-        found += [
-            _error_card(f"{where}, along the vessel", told, rigid_there, "error_mm", "mm"),
-            _error_card(f"{where}, rotation", told, rigid_there, "error_deg", "°"),
-        ]
-    elif truth_errors is None:
-        note = "the case pairs no landmark, so nothing here measures how far off the placement is"
-        found.append(Card("at landmarks", "not measured", note))
-    if truth_errors is not None:
-        along, turn = (
-            mean_absolute(truth_errors.error_mm.tolist()),
-            mean_absolute(truth_errors.error_deg.tolist()),
-        )
-        found.append(
-            Card(
-                "all frames against the truth",
-                f"{number(along)} mm, {number(turn, 1)}°",
-                "mean absolute error",
-            )
-        )
-    residual = registration.residual_mm[np.isfinite(registration.residual_mm)]
-    middle = number(float(np.median(residual))) if len(residual) else DASH
-    agreement = f"median over frames; areas correlate at {number(area_correlation)}"
-    scale = f"{number(100.0 * registration.radius_scale, 0)} %"
-    margin = f"{number(100.0 * registration.margin, 0)} %" if math.isfinite(registration.margin) else DASH
-    return [
-        *found,
-        Card("distance of the lumens", f"{middle} mm", agreement),
-        Card("CCTA radius", scale, "of the pullback's, fitted; changes no measurement"),
-        Card("margin", margin, f"how much worse the best other placement fits{_runner_up(registration)}"),
-    ]
-
-
-def _telling(
-    errors: Sequence[LandmarkError], left_out: Sequence[LandmarkError], guides: Container[str]
-) -> tuple[str, Sequence[LandmarkError]]:
-    """Choose the errors that tell most: left out, else of no guides, else what the guides' fit left."""
-    if left_out:
-        return "at landmarks left out", left_out
-    free = unguided(errors, guides)
-    return ("at landmarks", free) if free else ("fit residual at guides", errors)
-
-
-def _runner_up(registration: Registration) -> str:
-    """Say where the best other placement lies, which tells a half turn from another place."""
-    straight = [each for each in registration.hypotheses if not each.mirrored]
-    if len(straight) < 2:
-        return ""
-    best, other = straight[:2]
-    turn = abs((other.rotation_deg - best.rotation_deg + 180.0) % 360.0 - 180.0)
-    shift = other.arc_length_mm - best.arc_length_mm
-    way = "distal" if shift >= 0.0 else "proximal"
-    return f": turned by {number(turn, 0)}°, {number(abs(shift), 1)} mm further {way}"
-
-
-def _error_card(
-    name: str, errors: Sequence[LandmarkError], rigid: Sequence[LandmarkError], field: str, unit: str
-) -> Card:
-    digits = 2 if unit == "mm" else 1
-    space = " " if unit == "mm" else ""
-
-    def text(each: Sequence[LandmarkError]) -> str:
-        return number(mean_absolute([getattr(one, field) for one in each]), digits) + space + unit
-
-    frames = number(mean_absolute([each.error_frames for each in errors]), 1)
-    also = f"{frames} frames; " if unit == "mm" else ""
-    measured = sum(math.isfinite(getattr(each, field)) for each in errors)
-    note = f"{also}mean absolute over {measured} of {len(errors)}; rigid alone: {text(rigid)}"
-    return Card(name, text(errors), note)
-
-
 def landmark_table(
     errors: Sequence[LandmarkError],
     *,
     guides: Mapping[str, str] | None = None,
     left_out: Sequence[LandmarkError] = (),
+    doubts: Sequence[str] = (),
 ) -> Table:
     """List landmark errors, found minus expected, with their mean absolute values.
 
@@ -164,6 +78,8 @@ def landmark_table(
         What landmarks were used as, by id; where there are any, they have a column.
     left_out : sequence of LandmarkError
         At the same landmarks, each on a path found without it; where there are any, they have columns.
+    doubts : sequence of str
+        What speaks against the frames around each, in the errors' order; empty where nothing does.
     """
     fields = (("error_frames", 1), ("error_mm", 2), ("error_deg", 1), ("error_tangential_mm", 2))
     own = {each.id: each for each in left_out}
@@ -177,13 +93,29 @@ def landmark_table(
         + [number(getattr(each, field), digits, signed=True) for field, digits in fields]
         + [number(each.error_3d_mm)]
         + (_left_out_cells(own.get(each.id)) if own else [])
-        + [each.reason]
-        for each in errors
+        + ["; ".join(filter(None, [each.reason, doubt]))]
+        for each, doubt in zip(errors, doubts or [""] * len(errors), strict=True)
     ]
     total = ["mean absolute", *[""] * (len(words) + 1)]
     total += [_mean_text(errors, field, digits) for field, digits in (*fields, ("error_3d_mm", 2))]
     total += [_mean_text(left_out, field, digits) for field, digits in LEFT_OUT_FIELDS] if own else []
     return Table([*header, "remark"], rows, [*total, ""], (*words, len(header)))
+
+
+def halves_text(landmarks: Sequence[Landmark]) -> str:
+    """Say which landmarks lack one half; empty where all are pairs.
+
+    >>> halves_text([Landmark("B2", frame=4.0), Landmark("B4", frame=9.0)])
+    'Of these only one half is known, so they neither guide nor are measured: B2, B4 (no point in the CCTA).'
+    """
+    wanting = {
+        "no point in the CCTA": [each.id for each in landmarks if each.world_mm is None],
+        "no frame": [each.id for each in landmarks if each.frame is None and each.world_mm is not None],
+    }
+    texts = [f"{', '.join(ids)} ({half})" for half, ids in wanting.items() if ids]
+    if not texts:
+        return ""
+    return f"Of these only one half is known, so they neither guide nor are measured: {'; '.join(texts)}."
 
 
 def _left_out_cells(error: LandmarkError | None) -> list[str]:
@@ -295,4 +227,4 @@ def flat_table(values: Mapping[str, Any]) -> Table:
             rows.append([prefix, _value_text(value)])
 
     add("", values)
-    return Table(("name", "value"), rows, words=(0, 1))
+    return Table(("name", "value"), rows, words=(0, 1), long=True)

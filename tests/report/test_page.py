@@ -141,7 +141,8 @@ def test_a_case_without_landmarks_says_that_errors_are_not_measured(case, regist
 def test_half_landmarks_are_drawn_but_not_measured(case, registration):
     half = Landmark("B2", world_mm=np.array([1.5, 0.0, 5.0]))
     html = page(dataclasses.replace(case, landmarks=(*case.landmarks, half)), registration)
-    assert "B2" not in text_of(html)
+    assert "neither guide nor are measured: B2 (no frame)." in text_of(html)
+    assert "B2 branch" not in text_of(html)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -162,3 +163,62 @@ def test_a_failed_registration_still_gets_a_page(case, registration, z_mm, count
 def test_a_surface_serves_as_well_as_a_label(case, registration, html, tube):
     of_surface = page(dataclasses.replace(case, lumen=tube.surface()), registration)
     assert of_surface.count("<img") == html.count("<img")
+
+
+def test_the_rigid_placement_is_compared_only_where_nothing_guided_or_was_left_out(case, registration):
+    errors = landmark_errors(registration.path, case.landmarks)
+    left_out = [dataclasses.replace(errors[0], error_mm=0.9, error_deg=8.0)]
+    both = text_of(report_html(case, registration, errors, left_out=left_out))
+    first, second = (
+        both.split("at landmarks left out, rotation")[0],
+        both.split("at landmarks, along the vessel")[1],
+    )
+    assert "0.90 mm" in first.split("at landmarks left out, along the vessel")[1]
+    assert "rigid alone" not in first
+    assert "rigid alone: 0.10 mm" in second
+    guided = dataclasses.replace(registration, settings={"guides": ["B1"]})
+    text = text_of(report_html(case, guided, errors))
+    assert "fit residual at guides, along the vessel 0.50 mm" in text
+    assert "rigid alone" not in text
+
+
+def test_the_cost_of_a_rigid_placement_is_left_out_beside_guided_ones(case, registration):
+    guided = dataclasses.replace(registration, settings={"guides": ["B1"]})
+    plain, told = (text_of(page(case, each)) for each in (registration, guided))
+    assert "rigid 0.2 nonrigid 0.1" in plain
+    assert "rigid 0.2" not in told
+    assert "no landmark guides it, so it cannot be compared" in told
+
+
+def test_how_sure_frames_are_stands_below_the_verdict_in_mm_and_degrees(case, registration):
+    count = len(registration.path)
+    path = dataclasses.replace(
+        registration.path,
+        arc_length_sd_mm=np.where(registration.path.reliable, 0.2, 9.0),
+        rotation_sd_rad=np.radians(np.where(registration.path.reliable, 4.0, 90.0)),
+    )
+    html = page(case, dataclasses.replace(registration, path=path))
+    verdict = text_of(html[html.index('<div class="verdict') : html.index('<div class="cards">')])
+    assert f"over the {count - 2} reliable frames" in verdict
+    assert "are 0.20 mm and 4.0° in the median, 0.20 mm and 4.0° at the 95th percentile" in verdict
+    assert "not calibrated, and too small" in verdict
+    assert "How sure a frame is, is not known" in text_of(page(case, registration))
+
+
+def test_only_hashes_and_paths_break_anywhere(html):
+    tables = [attributes.get("class") for tag, attributes in Elements(html).tags if tag == "table"]
+    assert tables.count("long") == 3
+    assert tables.count(None) >= 2
+    assert html.count("overflow-wrap: anywhere") == 2
+    assert ".long td { overflow-wrap: anywhere; }" in html
+
+
+def test_a_landmark_among_frames_that_are_not_reliable_has_a_remark(case, registration, z_mm, tube):
+    # B1 was annotated in frame 20, which is in the middle.
+    reason = [
+        "the rotation is not determined: the lumen is round here" if 15 <= i <= 22 else "" for i in range(41)
+    ]
+    path = tube.path(z_mm, reason=tuple(reason))
+    text = text_of(page(case, dataclasses.replace(registration, path=path)))
+    assert "frames around it are not reliable (rotation is not determined)" in text
+    assert "frames around it" not in text_of(page(case, registration))
