@@ -28,6 +28,3 @@ def test_a_half_is_a_landmark_without_a_frame_or_without_a_point():
     whole = Landmark("B1", frame=3.0, world_mm=(0.0, 0.0, 0.0))
     halves = [Landmark("B2", frame=3.0), Landmark("B4", world_mm=(0.0, 0.0, 0.0))]
     assert half_ids([whole, *halves]) == ("B2", "B4")
-        "B2",
-        "B4",
-    )
