@@ -84,7 +84,7 @@ Costs by stage, settings, versions and the SHA-256 of each input: the same again
 """
 
 GUIDED_COSTS = """
-They count how far guides are missed, too. That of the rigid placement is left out: no landmark guides it, so
+Costs count how far guides are missed, too. That of the rigid placement is left out: no landmark guides it, so
 it cannot be compared.
 """
 

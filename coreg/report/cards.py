@@ -85,7 +85,7 @@ def _landmark_cards(
         rigid = [each for each in rigid_errors if each.id in ids]
         found += _error_cards("at landmarks", free, "", rigid)
     if errors and not found:
-        found += _error_cards("fit residual at guides", errors, "no accuracy")
+        found += _error_cards("fit residual at guides", errors, "not accuracy")
     return found
 
 

@@ -106,7 +106,7 @@ def halves_text(landmarks: Sequence[Landmark]) -> str:
     """Say which landmarks lack one half; empty where all are pairs.
 
     >>> halves_text([Landmark("B2", frame=4.0), Landmark("B4", frame=9.0)])
-    'Of these only one half is known, so they neither guide nor are measured: B2, B4 (no point in the CCTA).'
+    'Landmarks with one half only neither guide nor are measured: B2, B4 (no point in the CCTA).'
     """
     wanting = {
         "no point in the CCTA": [each.id for each in landmarks if each.world_mm is None],
@@ -115,7 +115,7 @@ def halves_text(landmarks: Sequence[Landmark]) -> str:
     texts = [f"{', '.join(ids)} ({half})" for half, ids in wanting.items() if ids]
     if not texts:
         return ""
-    return f"Of these only one half is known, so they neither guide nor are measured: {'; '.join(texts)}."
+    return f"Landmarks with one half only neither guide nor are measured: {'; '.join(texts)}."
 
 
 def _left_out_cells(error: LandmarkError | None) -> list[str]:
