@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from coreg.cli.console import Progress, part_of
-from coreg.cli.landmarks import guiding_landmarks, paired_landmarks
+from coreg.cli.landmarks import guiding_landmarks, half_ids, paired_landmarks
 from coreg.cli.options import Phase
 from coreg.cli.outcome import Found, Outcome, SegmentedCcta, SegmentedPullback
 from coreg.cli.provenance import provenance
@@ -320,7 +320,17 @@ def _written(
         notes=registration.provenance["notes"],
         progress=part_of(progress, 0.5 if more else 0.0, 1.0),
     )
-    return Outcome(case.id, registration, errors, truth_errors, folder, 0.0, found, left_out=left_out)
+    return Outcome(
+        case.id,
+        registration,
+        errors,
+        truth_errors,
+        folder,
+        0.0,
+        found,
+        left_out=left_out,
+        halves=half_ids(case.landmarks),
+    )
 
 
 def _written_segmentations(

@@ -59,6 +59,7 @@ class Outcome:
     found: Found = Found()
     notes: tuple[str, ...] = ()
     left_out: tuple[LandmarkError, ...] = ()
+    halves: tuple[str, ...] = ()
 
 
 def headline(outcome: Outcome) -> str:
@@ -69,7 +70,7 @@ def headline(outcome: Outcome) -> str:
     placed, reliable = int(path.posed.sum()), int((path.posed & path.reliable).sum())
     rows.append(("frames", f"{placed} of {len(path)} placed, {reliable} reliable"))
     rows += _segmented_rows(outcome.found)
-    rows += landmark_rows(outcome.errors, registration.guides, outcome.left_out)
+    rows += landmark_rows(outcome.errors, registration.guides, outcome.left_out, halves=outcome.halves)
     if outcome.truth_errors is not None:
         truth = outcome.truth_errors
         rows.append((f"all frames ({len(truth.frame)})", f"{mean_errors([truth])}, mean absolute error"))
