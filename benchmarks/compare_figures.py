@@ -17,7 +17,7 @@ from typing import Literal
 import matplotlib as mpl
 import numpy as np
 from compare_methods import METHODS, OURS
-from compare_page import Groups, by_title
+from compare_page import Groups, by_title, of_all
 from compare_paired import COMPARED, compared
 from compare_results import CaseResult, read_results
 from compare_tables import SEED, SPREADS, Source, coverage, pooled
@@ -239,7 +239,7 @@ def figures(results: Sequence[CaseResult]) -> dict[str, Callable[[], Figure | No
     for level, modality in cohorts:
         mine = [each for each in results if (each.level, each.modality) == (level, modality)]
         name, heading = f"{level}-{modality}", f"{modality}, level {level}"
-        main, ablation = by_title(mine, MAIN), by_title(mine, ("ablation",))
+        main, ablation = of_all(by_title(mine, MAIN)), of_all(by_title(mine, ("ablation",)))
         found[f"errors-{name}"] = lambda main=main, heading=heading: errors_figure(main, heading)
         found[f"confidence-{name}"] = lambda main=main, heading=heading: confidence_figure(main, heading)
         if len(ablation) > 1:

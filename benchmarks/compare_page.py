@@ -31,9 +31,9 @@ def page(results: Sequence[CaseResult], *, about: str, made: str) -> str:
         mine = [each for each in results if (each.level, each.modality) == (level, modality)]
         parts += [f"## {modality}, level {level}", _cohort(mine)]
         for heading, wanted in PARTS:
-            groups = by_title(mine, wanted)
+            groups = of_all(by_title(mine, wanted))
             if len(groups) > 1 or (groups and "methods" in wanted):
-                parts += [f"### {heading}", *_tables(groups)]
+                parts += [f"### {heading}", *_fewer(groups, mine), *_tables(groups)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,6 +45,20 @@ def by_title(results: Sequence[CaseResult], wanted: Sequence[str]) -> Groups:
         if mine and (name == OURS or method.group in wanted):
             groups[method.title] = mine
     return groups
+
+
+def of_all(groups: Groups) -> Groups:
+    """Keep the cases that every method was run on: tables compare the same cases."""
+    shared = (
+        set.intersection(*({each.case for each in mine} for mine in groups.values())) if groups else set()
+    )
+    return {title: [each for each in mine if each.case in shared] for title, mine in groups.items()}
+
+
+def _fewer(groups: Groups, results: Sequence[CaseResult]) -> list[str]:
+    """Say on how many cases, where they are not all."""
+    cases = {each.case for mine in groups.values() for each in mine}
+    return [f"{len(cases)} of the cases."] if len(cases) < len({each.case for each in results}) else []
 
 
 def _cohort(results: Sequence[CaseResult]) -> str:

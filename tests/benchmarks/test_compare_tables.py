@@ -156,6 +156,25 @@ def test_page_has_a_section_per_level_and_leaves_out_empty_tables(made_up):
     assert "within the stated uncertainty" not in text
 
 
+def test_a_table_compares_the_cases_that_all_its_methods_were_run_on_and_says_how_many(made_up):
+    runs = {"nonrigid": ("p1", "p2", "p3"), "rigid": ("p1", "p2", "p3"), "no-scale": ("p2",)}
+    results = [
+        made_up(case, method, mm=[0.2], seconds=1.0, memory_gb=0.5)
+        for method, cases in runs.items()
+        for case in cases
+    ]
+    methods, ablation = page(results, about="", made="").split("### Ablation")
+    assert "of the cases." not in methods
+    assert ablation.startswith("\n\n1 of the cases.")
+    assert cells(table_of(methods, "Failures"), RIGID)["cases"] == "3"
+    assert cells(table_of(ablation, "Failures"), OURS)["cases"] == "1"
+
+
+def table_of(text, caption):
+    """The table under a caption."""
+    return text[text.index(caption) :].split("\n\n")[1]
+
+
 def test_ours_is_in_every_group_and_comes_first(made_up):
     results = [made_up("p1", method, mm=[0.2]) for method in ("no-scale", "rigid", "nonrigid")]
     assert list(by_title(results, ("ablation",))) == [OURS, "no radius scale"]
