@@ -162,6 +162,8 @@ class PathModel:
         Of the coefficients, before the lumens are compared.
     patch_mm : float or (H, 1) tensor
         How far the two surfaces may differ.
+    null_mm : float
+        A frame that is nowhere in the vessel costs as much as walls so far apart.
     owner : (H,) tensor, optional
         Number of each row's case, from 0, where rows are of several.
     """
@@ -178,6 +180,7 @@ class PathModel:
     precision: Tensor
     mean: Tensor
     patch_mm: float | Tensor
+    null_mm: float = NULL_MM
     owner: Tensor | None = None
 
     @classmethod
@@ -265,8 +268,8 @@ class PathModel:
 
     @property
     def null(self) -> float | Tensor:
-        """Misfit of a frame that is nowhere in the vessel: as bad as walls `NULL_MM` apart."""
-        return 0.5 * (NULL_MM / self.patch_mm) ** 2
+        """Misfit of a frame that is nowhere in the vessel: as bad as walls `null_mm` apart."""
+        return 0.5 * (self.null_mm / self.patch_mm) ** 2
 
     def cost(self, coefficients: Tensor, width_mm: float) -> Tensor:
         """Negative log posterior (H,) but for a constant."""

@@ -70,6 +70,8 @@ AHEAD = replace(FINE, name="ahead", iterations=4)
 # Last, the walls are believed more: where the place is known to a millimetre, they cannot mislead by more.
 SHARP = replace(FINE, name="sharp", width_mm=0.25, iterations=8, keep=1)
 SHARP_TRUST = 3.0
+# Nowhere costs less then, so that the vessel's ends draw frames in no more than before.
+SHARP_NULL_MM = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +278,7 @@ def wrapped(angle_rad: npt.ArrayLike) -> FloatArray:
 
 def sharpened(found: Candidates, frames: int, guides: Sequence[Guide] = ()) -> Paths:
     """Best path of the fine level, on a model that believes the walls `SHARP_TRUST` times as much."""
-    model = replace(found.model, patches=SHARP_TRUST * found.model.patches)
+    model = replace(found.model, patches=SHARP_TRUST * found.model.patches, null_mm=SHARP_NULL_MM)
     return Paths(model, found.coefficients[:1], frames, guides)
 
 

@@ -155,6 +155,7 @@ class Stack:
             torch.stack([precision for precision, _ in prior])[owner],
             torch.stack([mean for _, mean in prior])[owner],
             patch_mm[owner],
+            models[0].null_mm,  # of the level, so that of all
             owner,
         )
         return cls(model, tuple(rows), tuple(slots))
