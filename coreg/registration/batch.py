@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 
@@ -56,7 +57,7 @@ def register_many(
     list of Registration or Exception
         One of each case, in order. A case that cannot be registered has its error here instead, such as
         `InputError` or `RegistrationError`; the others go on without it. Where a batch itself ends in an
-        error, such as for want of memory, its cases are registered one by one.
+        error, such as for want of memory, its cases are registered one by one, with a warning that says why.
 
     Raises
     ------
@@ -124,9 +125,12 @@ def _searched(
     """Search all cases as one batch; where that ends in an error, each for itself, so that one has it."""
     try:
         return list(searched(subjects, tell=tell, beside=at_once, each=each))
-    except Exception as error:
+    except Exception as error:  # the caller finds it in the case's place: a bug must not end a run of hours
         if len(subjects) == 1:
             return [error]
+        # Told, since results are the same: a batch that never works would show in nothing else.
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(f"a batch of {len(subjects)} cases ended in {what}; now one by one", stacklevel=2)
         return [stages for one in subjects for stages in _searched([one], silent, each)]
 
 

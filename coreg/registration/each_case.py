@@ -36,7 +36,9 @@ def or_error(function: Callable[[A], B]) -> Callable[[A], B | Exception]:
     def tried(argument: A) -> B | Exception:
         try:
             return function(argument)
-        except Exception as error:
+        except (
+            Exception
+        ) as error:  # the caller finds it in the case's place: a bug must not end a run of hours
             return error
 
     return tried
