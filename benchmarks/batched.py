@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from arguments import folder, whole_number, whole_numbers
-from measuring import Cost, apart, measured
+from measuring import THREADS, Cost, apart, measured
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -29,7 +29,6 @@ from coreg.phantom import make_patient
 from coreg.registration import register, register_many, torch_device
 
 CASES = (1, 5, 10, 20, 40)
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 HEAD = (
     "| cases | how | seconds | a case | of a processor, a case | peak memory, GB | of the device, GB "
     "| largest difference, mm | degrees |"

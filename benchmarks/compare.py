@@ -29,6 +29,7 @@ from compare_page import page
 from compare_real import HEADING, real_table
 from compare_results import CaseResult, append_results, read_results
 from compare_run import run_apart
+from measuring import THREADS
 
 from coreg.errors import CoregError
 from coreg.phantom.settings import Level
@@ -36,7 +37,6 @@ from coreg.pullback import Modality
 
 HERE = Path(__file__).parent
 PAGE, REAL, ABOUT = "README.md", "real.md", "about.md"
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arguments import folder, seed_range
+from measuring import THREADS
 from pages import each_done, write_rows, write_sections
 from pullback_accuracy import accuracy_tables, case_rows, phantom_case
 from pullback_gating import gating_row, gating_table
@@ -41,7 +42,6 @@ HEADINGS = (
     "Speed and memory",
 )
 MOST_HARD, MOST_GATED = 6, 10
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from arguments import folder, whole_number, whole_numbers
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from measuring import Cost, apart, measured
+from measuring import THREADS, Cost, apart, measured
 
 from coreg.case import Case
 from coreg.errors import CoregError
@@ -38,7 +38,6 @@ from coreg.report.style import AFTER, BEFORE, PULLBACK, look
 FRAMES = (100, 200, 400, 800, 1600, 3000)
 CASES = (1, 2, 4, 8)
 RUNS = 3
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
