@@ -32,6 +32,11 @@ class PullbackPoints(NamedTuple):
     alternatives: IntArray
 
 
+# Reasons of frames that do not lie in the vessel.
+BEFORE_VESSEL = "before the vessel: aorta or guide catheter"
+BEYOND_VESSEL = "beyond the distal end of the CCTA's vessel"
+
+
 @dataclass(frozen=True, eq=False)
 class VirtualCatheterPath:
     """Poses that take pullback image mm to world mm, proximal to distal.

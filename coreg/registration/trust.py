@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from coreg.catheter_path import BEFORE_VESSEL, BEYOND_VESSEL
 from coreg.pullback import Pullback
 from coreg.registration.motion_prior import spline_basis
 from coreg.registration.observations import Observations
@@ -187,9 +188,9 @@ def frame_reasons(
     reasons = []
     for i, frame in enumerate(pullback.frame.tolist()):
         if s[i] < first_mm:
-            reasons.append("before the vessel: aorta or guide catheter")
+            reasons.append(BEFORE_VESSEL)
         elif s[i] > last_mm:
-            reasons.append("beyond the distal end of the CCTA's vessel")
+            reasons.append(BEYOND_VESSEL)
         elif frame in pullback.excluded:
             reasons.append(f"excluded: {pullback.excluded[frame]}; {_between(depth[i], seen)}")
         elif not has_say[i]:

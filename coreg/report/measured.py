@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from coreg.case import Case
-from coreg.catheter_path import VirtualCatheterPath
+from coreg.catheter_path import BEFORE_VESSEL, BEYOND_VESSEL, VirtualCatheterPath
 from coreg.contours import centroid_mm, radial_profile, resampled_contour
 from coreg.landmarks import Landmark
 from coreg.report.cuts import Outlines, areas_mm2, lumen_outlines
@@ -28,7 +28,7 @@ BoolArray = npt.NDArray[np.bool_]
 ANGLES = 72
 MOST_LANDMARK_SECTIONS = 2 * COLUMNS
 # How reasons begin of frames whose pose, if any, continues the path out of the CCTA's vessel.
-OUTSIDE = ("before the vessel", "beyond the distal end")
+OUTSIDE = (BEFORE_VESSEL, BEYOND_VESSEL)
 
 
 @dataclass(frozen=True, eq=False)
