@@ -1,0 +1,1 @@
+"""Carrying images from one space to the other."""

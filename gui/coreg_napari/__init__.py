@@ -1,0 +1,1 @@
+"""The napari plugin of coreg: align, review, correct and sign off a registration."""
