@@ -1,6 +1,7 @@
 """Placing a pullback in a CCTA: global start, then a differentiable catheter path."""
 
 from coreg.registration.batch import register_many
+from coreg.registration.by_hand import Adjustment, LocalPoses, adjusted, lumen_centres
 from coreg.registration.left_out import left_out_errors
 from coreg.registration.register import register, solve, torch_device
 from coreg.registration.resolve import Solved, resolve
@@ -8,11 +9,15 @@ from coreg.registration.scene import vessel_centerline
 from coreg.registration.segmented import doubted, doubted_contours, doubted_frames, phase_note
 
 __all__ = [
+    "Adjustment",
+    "LocalPoses",
     "Solved",
+    "adjusted",
     "doubted",
     "doubted_contours",
     "doubted_frames",
     "left_out_errors",
+    "lumen_centres",
     "phase_note",
     "register",
     "register_many",
