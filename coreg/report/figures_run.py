@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from coreg.fusion import lengthwise_cut
 from coreg.pullback_measures import areas_mm2, measures_of, plaque_burdens
 from coreg.pullback_vessel import BEYOND, BLOOD, BRIDGED, OPEN, SEEN, UNDRAWN, PullbackVessel
 from coreg.report.figures_along import shade_doubt
 from coreg.report.pullback_views import (
     SegmentedRun,
     columns_of,
-    lengthwise_cut,
     named_branches,
     white_level,
     whole_reach_mm,

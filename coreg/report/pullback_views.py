@@ -1,4 +1,4 @@
-"""A segmented pullback in the order of its positions, and cuts through its images."""
+"""A segmented pullback in the order of its positions, and which frames of it to show."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from coreg.report.figures_along import Frames
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-PictureArray = npt.NDArray[np.float32]
 
 MOST_COLUMNS = 1200
-MOST_PIXELS = 240
 MOST_LOOKED_AT, DIMMEST_WHITE = 40, 60.0
 MOST_BRANCHES = 5
 MOST_DOUBTS = 4
@@ -77,49 +75,6 @@ def columns_of(run: SegmentedRun) -> Columns:
     row = np.minimum(row, len(position) - 1)
     nearer = np.abs(position[row - 1] - at) <= np.abs(position[row] - at)
     return Columns(run.pullback.frame[np.where(nearer, row - 1, row)], first, last)
-
-
-def lengthwise_cut(
-    images: PullbackImages, frame: IntArray, angle_rad: float, *, reach_mm: float
-) -> PictureArray:
-    """Cut images lengthwise through the catheter, at an angle from +column towards +row.
-
-    Parameters
-    ----------
-    images : PullbackImages
-        Of all frames.
-    frame : (C,) int array
-        Acquisition index of each column.
-    angle_rad : float
-        Towards which the last row lies; the first lies opposite.
-    reach_mm : float
-        How far from the catheter.
-
-    Returns
-    -------
-    (rows, C) array
-        Grey values; NaN outside of the images.
-    """
-    across = np.linspace(-reach_mm, reach_mm, MOST_PIXELS)
-    x = images.catheter_px[0] + np.cos(angle_rad) * across / images.pixel_spacing_mm[0]
-    y = images.catheter_px[1] + np.sin(angle_rad) * across / images.pixel_spacing_mm[1]
-    rows, columns = images.pixels.shape[1:]
-    inside = (x >= 0.0) & (x <= columns - 1.0) & (y >= 0.0) & (y <= rows - 1.0)
-    j = np.clip(x.astype(np.int64), 0, max(0, columns - 2))
-    i = np.clip(y.astype(np.int64), 0, max(0, rows - 2))
-    u, v = np.clip(x - j, 0.0, 1.0), np.clip(y - i, 0.0, 1.0)
-    shown, column = np.unique(frame, return_inverse=True)
-    picture = np.zeros((len(shown), MOST_PIXELS), dtype=np.float32)
-    for below, right, share in (
-        (0, 0, (1.0 - u) * (1.0 - v)),
-        (0, 1, u * (1.0 - v)),
-        (1, 0, (1.0 - u) * v),
-        (1, 1, u * v),
-    ):
-        at = np.minimum(i + below, rows - 1), np.minimum(j + right, columns - 1)
-        picture += images.pixels[shown[:, None], at[0], at[1]] * share.astype(np.float32)
-    picture[:, ~inside] = np.nan
-    return picture[column].T
 
 
 def white_level(images: PullbackImages) -> float:

@@ -35,7 +35,6 @@ from coreg.report.pullback_views import (
     SegmentedRun,
     blacked_out,
     columns_of,
-    lengthwise_cut,
     picked_frames,
     white_level,
 )
@@ -169,24 +168,6 @@ def plain():
     return PullbackVessel(
         radius, radius, None, np.zeros((COUNT, ANGLES)), None, np.ones(COUNT), ("",) * COUNT, 4.0
     )
-
-
-def test_rows_of_a_lengthwise_cut_lie_on_the_side_of_their_angle(images):
-    frames = np.arange(COUNT)
-    right = lengthwise_cut(images, frames, 0.0, reach_mm=3.0)
-    assert (right[-1, :7] == 200).all()
-    assert (right[0, :7] == 20).all()
-    down = lengthwise_cut(images, frames, 0.5 * np.pi, reach_mm=3.0)
-    assert (down[-1, :7] == 100).all()
-    # The frame of another look is the column of its own.
-    np.testing.assert_allclose(right[:, 7], 255.0, atol=1e-3)
-    assert (right[0, 8:] == 20).all()
-
-
-def test_beyond_the_image_a_cut_shows_nothing(images):
-    picture = lengthwise_cut(images, np.arange(3), 0.0, reach_mm=5.0)
-    assert np.isnan(picture[[0, -1]]).all()
-    assert np.isfinite(picture[len(picture) // 2]).all()
 
 
 def test_columns_hold_the_nearest_frame_of_uneven_positions():
