@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from coreg.errors import InputError
 from coreg.io.files import read_text, unusable, write_text
 
 FloatArray = npt.NDArray[np.float64]
+
+Choice = TypeVar("Choice", bound=str)
 
 USE = "for research use only"
 _INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
@@ -56,9 +58,8 @@ class Fields:
 
     def check_schema(self, version: int) -> None:
         """Refuse a file of another version of its schema."""
-        found = self.value("schema_version")
-        if found != version:
-            raise unusable(self._path, "schema_version", found=repr(found), expected=str(version))
+        if self.value("schema_version") != version:
+            raise self.bad(name="schema_version", expected=str(version))
 
     def mapping(self, name: str) -> dict[str, Any]:
         """Return a field that is an object."""
@@ -70,6 +71,37 @@ class Fields:
     def inner(self, name: str) -> Fields:
         """Return the fields of an object inside this one."""
         return Fields(self._path, f"{self._place}{name}.", self.mapping(name))
+
+    def text(self, name: str) -> str:
+        """Return a field that is a text."""
+        value = self.value(name)
+        if not isinstance(value, str):
+            raise self.bad(name, "a text")
+        return value
+
+    def one_of(self, name: str, known: Sequence[Choice]) -> Choice:
+        """Return a field that is one of some texts."""
+        value = self.value(name)
+        chosen = next((each for each in known if each == value), None)
+        if chosen is None:
+            raise self.bad(name, " or ".join(known))
+        return chosen
+
+    def finite_or_none(self, name: str) -> float | None:
+        """Return a field that is a finite number; None where it is null."""
+        number = self.number(name)
+        if math.isinf(number):
+            raise self.bad(name, "a finite number or null")
+        return None if math.isnan(number) else number
+
+    def each(self, name: str) -> list[Fields]:
+        """Return the fields of each object of a list."""
+        values = self.items(name)
+        for i, value in enumerate(values):
+            if not isinstance(value, dict):
+                found, expected = repr(value)[:80], "an object"
+                raise unusable(self._path, f"{self._place}{name}[{i}]", found=found, expected=expected)
+        return [Fields(self._path, f"{self._place}{name}[{i}].", value) for i, value in enumerate(values)]
 
     def items(self, name: str) -> list[Any]:
         """Return a field that is a list."""

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from coreg.io.case_model import ID_RULE
 from coreg.io.files import unusable
-from coreg.io.tables import Table, read_table, write_table
-from coreg.landmarks import KINDS, Kind, Landmark, SideBranch
+from coreg.io.tables import Cell, Table, read_table, write_table
+from coreg.landmarks import KINDS, Landmark, SideBranch
+from coreg.review import ACCEPTED, ORIGINS, STATES, ReviewedLandmark
 
 FloatArray = npt.NDArray[np.float64]
+Choice = TypeVar("Choice", bound=str)
 
 LANDMARK_COLUMNS = ("id", "frame", "angle_deg", "x_mm", "y_mm", "z_mm")
 _OPTIONAL = ("radius_mm", "kind", "sd_frames", "sd_deg")
+_REVIEWED = ("state", "origin", "reviewer", "time")
 _DIRECTION = ("dir_x", "dir_y", "dir_z")
 _FARTHEST_MM = 1e5
 _FARTHEST_FROM_CATHETER_MM = 30.0
 _VAGUEST = 1e6
 _MOST_LANDMARKS = 1000
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def read_positions(path: Path) -> dict[int, float]:
@@ -51,23 +55,84 @@ def write_positions(path: Path, positions: Mapping[int, float]) -> None:
 def read_landmarks(path: Path) -> tuple[Landmark, ...]:
     """Read landmarks.csv. A half of a pair may be empty, not both.
 
+    Of a landmarks_reviewed.csv, which has the column ``state``, only those come that a reader accepted or
+    corrected: proposed and rejected ones are neither to guide nor to be measured.
+
     Raises
     ------
     InputError
         If it is no such table, an id is malformed or comes twice, or a value is out of range.
     """
-    table = read_table(path, required=LANDMARK_COLUMNS, optional=_OPTIONAL)
+    table = _landmark_table(path)
+    if "state" not in table:
+        return _landmarks(table)
+    # What is still being set may have no half at all.
+    reviewed = zip(_landmarks(table, empty=True), _one_of(table, "state", STATES, "proposed"), strict=True)
+    return tuple(each for each, state in reviewed if state in ACCEPTED and not _is_empty(each))
+
+
+def read_reviewed_landmarks(path: Path) -> tuple[ReviewedLandmark, ...]:
+    """Read all rows of landmarks_reviewed.csv, or of a landmarks.csv, whose rows count as proposed.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, an id is malformed or comes twice, or a value is out of range.
+    """
+    table = _landmark_table(path)
+    states, origins = _one_of(table, "state", STATES, "proposed"), _one_of(table, "origin", ORIGINS, "given")
+    reviewers, times = table.texts("reviewer"), table.texts("time")
+    return tuple(
+        ReviewedLandmark(each, states[row], origins[row], reviewers[row] or "", times[row] or "")
+        for row, each in enumerate(_landmarks(table, empty="state" in table))
+    )
+
+
+def write_landmarks(path: Path, landmarks: Iterable[Landmark]) -> None:
+    """Write landmarks.csv with all optional columns."""
+    write_table(path, [*LANDMARK_COLUMNS, *_OPTIONAL], (_landmark_row(each) for each in landmarks))
+
+
+def write_reviewed_landmarks(path: Path, landmarks: Iterable[ReviewedLandmark]) -> None:
+    """Write landmarks_reviewed.csv: the columns of landmarks.csv and what a reader thinks of each."""
+    rows = (
+        (*_landmark_row(each.landmark), each.state, each.origin, each.reviewer, each.time)
+        for each in landmarks
+    )
+    write_table(path, [*LANDMARK_COLUMNS, *_OPTIONAL, *_REVIEWED], rows)
+
+
+def _landmark_row(landmark: Landmark) -> tuple[Cell, ...]:
+    return (
+        landmark.id,
+        landmark.frame,
+        _degrees(landmark.angle_rad),
+        *_coordinates(landmark.world_mm),
+        landmark.radius_mm,
+        landmark.kind,
+        landmark.sd_frames,
+        _degrees(landmark.sd_rad),
+    )
+
+
+def _landmark_table(path: Path) -> Table:
+    table = read_table(path, required=LANDMARK_COLUMNS, optional=(*_OPTIONAL, *_REVIEWED))
     if len(table) > _MOST_LANDMARKS:
         expected = f"at most {_MOST_LANDMARKS}, those that both modalities show"
         raise unusable(path, "", found=f"{len(table)} landmarks", expected=expected)
+    return table
+
+
+def _landmarks(table: Table, *, empty: bool = False) -> tuple[Landmark, ...]:
+    """Landmarks of all rows; ``empty`` lets both halves be missing."""
     ids, world = _ids(table), _world(table)
     frame, angle = _frames(table, "frame"), _angles(table, "angle_deg")
     radius = _distances(table)
     sd_frames, sd_deg = _not_negative(table, "sd_frames"), _not_negative(table, "sd_deg")
-    kinds = _kinds(table)
+    kinds = _one_of(table, "kind", KINDS, "branch")
     landmarks = []
     for row, name in enumerate(ids):
-        if frame[row] is None and world[row] is None:
+        if frame[row] is None and world[row] is None and not empty:
             raise table.bad_cell(row, "frame", "a frame or x_mm,y_mm,z_mm, or both")
         if frame[row] is None and angle[row] is not None:
             raise table.bad_cell(row, "frame", "the frame in which angle_deg was read")
@@ -87,22 +152,8 @@ def read_landmarks(path: Path) -> tuple[Landmark, ...]:
     return tuple(landmarks)
 
 
-def write_landmarks(path: Path, landmarks: Iterable[Landmark]) -> None:
-    """Write landmarks.csv with all optional columns."""
-    rows = (
-        (
-            each.id,
-            each.frame,
-            _degrees(each.angle_rad),
-            *_coordinates(each.world_mm),
-            each.radius_mm,
-            each.kind,
-            each.sd_frames,
-            _degrees(each.sd_rad),
-        )
-        for each in landmarks
-    )
-    write_table(path, [*LANDMARK_COLUMNS, *_OPTIONAL], rows)
+def _is_empty(landmark: Landmark) -> bool:
+    return landmark.frame is None and landmark.world_mm is None
 
 
 def read_ccta_side_branches(path: Path) -> tuple[SideBranch, ...]:
@@ -191,21 +242,22 @@ def write_pullback_side_branches(path: Path, branches: Iterable[SideBranch]) -> 
 def _ids(table: Table) -> list[str]:
     ids = table.columns["id"]
     for row, name in enumerate(ids):
-        if not _ID.fullmatch(name):
+        if not ID_PATTERN.fullmatch(name):
             raise table.bad_cell(row, "id", ID_RULE)
         if name in ids[:row]:
             raise table.bad_cell(row, "id", "each id once")
     return ids
 
 
-def _kinds(table: Table) -> list[Kind]:
-    kinds: list[Kind] = []
-    for row, text in enumerate(table.texts("kind")):
-        kind = next((each for each in KINDS if each == (text or "branch")), None)
-        if kind is None:
-            raise table.bad_cell(row, "kind", " or ".join(KINDS))
-        kinds.append(kind)
-    return kinds
+def _one_of(table: Table, name: str, known: Sequence[Choice], default: Choice) -> list[Choice]:
+    """Cells of a column, each one of some texts; an empty or absent one is the default."""
+    chosen: list[Choice] = []
+    for row, text in enumerate(table.texts(name)):
+        choice = next((each for each in known if each == (text or default)), None)
+        if choice is None:
+            raise table.bad_cell(row, name, " or ".join(known))
+        chosen.append(choice)
+    return chosen
 
 
 def _world(table: Table) -> list[FloatArray | None]:

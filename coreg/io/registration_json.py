@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,13 @@ FloatArray = npt.NDArray[np.float64]
 
 FILE_NAME = "registration.json"
 SCHEMA_VERSION = 1
-_VERDICTS = ("good", "review", "failed")
+VERDICTS: tuple[Verdict, ...] = ("good", "review", "failed")
 T = TypeVar("T")
 
 
-def write_registration(folder: Path, registration: Registration, *, case_id: str | None = None) -> None:
+def write_registration(
+    folder: Path, registration: Registration, *, case_id: str | None = None, file_name: str = FILE_NAME
+) -> None:
     """Write registration.json into a folder, whole or not at all.
 
     Parameters
@@ -36,8 +38,15 @@ def write_registration(folder: Path, registration: Registration, *, case_id: str
         Numbers are written exactly; NaN as null.
     case_id : str, optional
         Whose result it is; without it, ``case_id`` of the provenance.
+    file_name : str
+        Another name, as for a registration that a person changed.
     """
-    content = {
+    write_json(folder / file_name, registration_content(registration, case_id=case_id))
+
+
+def registration_content(registration: Registration, *, case_id: str | None = None) -> dict[str, Any]:
+    """Return what registration.json holds; arguments are those of `write_registration`."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "use": USE,
         "case_id": case_id or registration.provenance.get("case_id"),
@@ -58,7 +67,6 @@ def write_registration(folder: Path, registration: Registration, *, case_id: str
         "settings": registration.settings,
         "provenance": registration.provenance,
     }
-    write_json(folder / FILE_NAME, content)
 
 
 def read_registration(folder: Path) -> Registration:
@@ -70,44 +78,65 @@ def read_registration(folder: Path) -> Registration:
         If it is missing, broken, or of an unknown schema version.
     """
     path = folder / FILE_NAME if is_folder(folder) else folder
-    content = Fields(path, "", parsed_json(path))
-    content.check_schema(SCHEMA_VERSION)
-    verdict = content.value("verdict")
-    if verdict not in _VERDICTS:
-        raise unusable(path, "verdict", found=repr(verdict), expected=" or ".join(_VERDICTS))
-    line = content.inner("centerline")
-    known_radius = line.value("radius_mm") is not None
-    fitted = content.inner("path")
-    residual = content.array("residual_mm")
+    return registration_from(path, parsed_json(path))
+
+
+def registration_from(path: Path, content: Mapping[str, Any], *, place: str = "") -> Registration:
+    """Rebuild a registration from what registration.json holds.
+
+    Parameters
+    ----------
+    path : Path
+        Where it was read, for messages.
+    content : mapping
+        As `registration_content` gives it, through JSON.
+    place : str
+        Where in the file it was, for messages, such as ``registration.``.
+
+    Raises
+    ------
+    InputError
+        If it is broken, or of an unknown schema version.
+    """
+    fields = Fields(path, place, content)
+    fields.check_schema(SCHEMA_VERSION)
+    fitted = fields.inner("path")
+    residual = fields.array("residual_mm")
     registration = Registration(
-        path=_built(path, "path", lambda: _read_path(fitted)),
-        rigid_path=_built(path, "rigid_path", lambda: _read_path(content.inner("rigid_path"))),
-        centerline=_built(
-            path,
-            "centerline",
-            lambda: Centerline(
-                line.array("points_mm", width=3),
-                line.array("radius_mm") if known_radius else None,
-                line.number("ostium_mm"),
-            ),
-        ),
-        verdict=cast("Verdict", verdict),
-        reasons=content.texts("reasons"),
-        radius_scale=content.number("radius_scale"),
-        margin=content.number("margin"),
+        path=_built(path, f"{place}path", lambda: _read_path(fitted)),
+        rigid_path=_built(path, f"{place}rigid_path", lambda: _read_path(fields.inner("rigid_path"))),
+        centerline=_built(path, f"{place}centerline", lambda: _read_line(fields.inner("centerline"))),
+        verdict=verdict_of(fields),
+        reasons=fields.texts("reasons"),
+        radius_scale=fields.number("radius_scale"),
+        margin=fields.number("margin"),
         hypotheses=tuple(
-            _built(path, f"hypotheses[{i}]", partial(_read_hypothesis, path, each))
-            for i, each in enumerate(content.items("hypotheses"))
+            _built(path, f"{place}hypotheses[{i}]", partial(_read_hypothesis, path, each))
+            for i, each in enumerate(fields.items("hypotheses"))
         ),
-        costs={name: content.inner("costs").number(name) for name in content.mapping("costs")},
+        costs={name: fields.inner("costs").number(name) for name in fields.mapping("costs")},
         residual_mm=residual,
-        settings=content.mapping("settings"),
-        provenance=content.mapping("provenance"),
+        settings=fields.mapping("settings"),
+        provenance=fields.mapping("provenance"),
     )
     if len(residual) != len(registration.path):
         expected = f"one for each of the path's {len(registration.path)} frames"
-        raise unusable(path, "residual_mm", found=f"{len(residual)} values", expected=expected)
+        raise unusable(path, f"{place}residual_mm", found=f"{len(residual)} values", expected=expected)
     return registration
+
+
+def verdict_of(fields: Fields) -> Verdict:
+    """Return the verdict among the fields of a registration.json."""
+    return fields.one_of("verdict", VERDICTS)
+
+
+def _read_line(fields: Fields) -> Centerline:
+    known_radius = fields.value("radius_mm") is not None
+    return Centerline(
+        fields.array("points_mm", width=3),
+        fields.array("radius_mm") if known_radius else None,
+        fields.number("ostium_mm"),
+    )
 
 
 def _read_path(fields: Fields) -> VirtualCatheterPath:

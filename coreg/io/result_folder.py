@@ -15,7 +15,8 @@ from coreg.io.json_fields import case_id_of
 
 # Either says whose result a folder holds.
 OWNER_FILES = ("registration.json", "segmentation.json", "pullback_segmentation.json")
-REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json")
+AUTOSAVE = ".coreg-autosave.json"
+REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json", AUTOSAVE)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -36,7 +37,8 @@ def replaced_folder(
     force : bool
         Replace any other content too.
     inputs : iterable of Path
-        Files that were read; a folder around one of them is never replaced.
+        Files that were read; a folder around one of them is never replaced, unless the reviewer's tool
+        wrote them.
 
     Raises
     ------
@@ -80,8 +82,14 @@ def replaced_folder(
 def _check_inputs(out: Path, target: Path, inputs: Iterable[Path]) -> None:
     for path in inputs:
         # Unlike `resolve` silent on a loop of links, which is told when the input is read.
-        if Path(os.path.realpath(path)).is_relative_to(target):
+        real = Path(os.path.realpath(path))
+        if real.is_relative_to(target) and not _is_kept(real, target):
             raise unusable(out, "--out", found=f"the input {path} in it", expected="a folder without inputs")
+
+
+def _is_kept(path: Path, target: Path) -> bool:
+    """Whether a file is one of the reviewer's, which outlive the result around them."""
+    return path.parent == target and path.name in REVIEWER_FILES
 
 
 def _check_target(out: Path, target: Path, case_id: str, *, force: bool) -> None:
