@@ -3,6 +3,7 @@
 from coreg.registration.batch import register_many
 from coreg.registration.by_hand import Adjustment, LocalPoses, adjusted, lumen_centres
 from coreg.registration.left_out import left_out_errors
+from coreg.registration.likeness import Likeness, Nearby, best_nearby
 from coreg.registration.register import register, solve, torch_device
 from coreg.registration.resolve import Solved, resolve
 from coreg.registration.scene import vessel_centerline
@@ -10,9 +11,12 @@ from coreg.registration.segmented import doubted, doubted_contours, doubted_fram
 
 __all__ = [
     "Adjustment",
+    "Likeness",
     "LocalPoses",
+    "Nearby",
     "Solved",
     "adjusted",
+    "best_nearby",
     "doubted",
     "doubted_contours",
     "doubted_frames",

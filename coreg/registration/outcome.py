@@ -12,6 +12,7 @@ import torch
 from coreg import __version__
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.registration.global_start import Start
+from coreg.registration.likeness import Likeness
 from coreg.registration.path_model import poses
 from coreg.registration.placement import Placement, frame_depth_mm, rigid_functions
 from coreg.registration.scene import Scene
@@ -26,7 +27,6 @@ from coreg.registration.trust import (
     sd_of_no_knowledge,
     shape_rotation_sd,
 )
-from coreg.registration.vessel import sample
 from coreg.result import Hypothesis, Registration
 
 FloatArray = npt.NDArray[np.float64]
@@ -227,18 +227,7 @@ def _judged_path(
 
 def _residual_mm(scene: Scene, functions: FloatArray, log_scale: float) -> FloatArray:
     """Root-mean-square distance (N,) of lumen points from the CCTA's surface after the radius scale."""
-    seen = scene.seen
-    origin, column, row = _world_poses(scene, functions)
-    if scene.case.pullback.view == "looking-proximal":
-        row = -row
-    x, y = seen.points_mm[..., :1], seen.points_mm[..., 1:]
-    at = seen.row
-    world = origin[at, None] + x * column[at, None] + y * row[at, None]
-    away = sample(scene.vessel.distance, world) + log_scale * seen.radius_mm[:, None]
-    square = np.where(seen.seen > 0.0, away, np.maximum(away, 0.0)) ** 2
-    residual = np.full(len(scene.case.pullback), np.nan)
-    residual[at] = np.sqrt(square.mean(axis=1))
-    return residual
+    return Likeness.of(scene).residual_of(*_world_poses(scene, functions), log_scale=log_scale)
 
 
 def _hypotheses(scene: Scene, candidates: Candidates, *, mirrored: bool = False) -> list[Hypothesis]:
