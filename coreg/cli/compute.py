@@ -160,29 +160,12 @@ def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:
 
 def _with_found(case: Case, found: Found) -> Case:
     """Give a case the lumens, centerline and side branches that were segmented."""
-    from coreg.centerline import VesselTree
-    from coreg.segmentation import with_vessel
-    from coreg.segmentation.gating import gated_pullback
+    from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
 
     if found.ccta is not None:
-        vessel = found.ccta.vessel
-        # The vessel runs from click to click already.
-        case = dataclasses.replace(
-            case,
-            lumen=found.ccta.shapes.surface,
-            tree=VesselTree((vessel.centerline,)),
-            ostium_mm=None,
-            distal_mm=None,
-            ccta_side_branches=vessel.side_branches,
-        )
+        case = with_ccta_vessel(case, found.ccta.vessel, found.ccta.shapes.surface)
     if found.pullback is not None:
-        seen = found.pullback.vessel
-        pullback = with_vessel(case.pullback, seen)
-        if seen.gating is not None:
-            pullback = gated_pullback(pullback, seen.gating)
-        case = dataclasses.replace(
-            case, pullback=pullback, pullback_side_branches=case.pullback_side_branches or seen.side_branches
-        )
+        case = with_pullback_vessel(case, found.pullback.vessel)
     return case
 
 

@@ -71,11 +71,20 @@ def _silent(_stage: str, _fraction: float) -> None:
     """Tell nobody."""
 
 
-def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
+def load_case(path: Path | str, *, images: bool = False, progress: Progress = _silent) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
 
     An image is read only where there is no lumen; of a pullback's image beside a lumen the frames are
     counted, and their positions are taken where the case does not give them.
+
+    Parameters
+    ----------
+    path : Path or str
+        The case.toml or its folder.
+    images : bool
+        Read all images that the case names, to be shown; a registration finds the same with them.
+    progress : callable, optional
+        Takes a stage's name and the share that is done.
 
     Raises
     ------
@@ -89,8 +98,11 @@ def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
         raise case.bad(key="pullback", found="nothing", expected=expected)
     _check_ccta_given(case)
     _check_named_images(case)
-    ccta = _read_ccta(case, with_image=case.ccta.lumen is None, progress=progress)
-    pullback, images = _read_pullback(case, with_image=case.pullback.lumen is None, progress=progress)
+    ccta = _read_ccta(case, with_image=images or case.ccta.lumen is None, progress=progress)
+    outlined = case.pullback.lumen is not None
+    pullback, seen = _read_pullback(case, with_image=images or not outlined, progress=progress)
+    if not outlined and seen is not None:
+        pullback = replace(pullback, field_of_view_mm=seen.field_of_view_mm)
     return Case(
         id=case.id,
         lumen=ccta.lumen,
@@ -105,7 +117,7 @@ def load_case(path: Path | str, *, progress: Progress = _silent) -> Case:
         vessel=case.vessel,
         image=ccta.image,
         ccta_notes=ccta.notes,
-        pullback_images=images,
+        pullback_images=seen,
         ccta_phase_percent=ccta.ccta_phase_percent,
     )
 
@@ -156,6 +168,8 @@ def load_pullback(path: Path | str, *, progress: Progress = _silent) -> Pullback
     _check_named_images(case)
     with_image = case.pullback.lumen is None or case.pullback.image is not None
     pullback, images = _read_pullback(case, with_image=with_image, progress=progress)
+    if images is not None:
+        pullback = replace(pullback, field_of_view_mm=images.field_of_view_mm)
     branches = _read_branches(case, "pullback")
     return PullbackCase(case.id, pullback, images, branches, case.patient, case.vessel)
 
@@ -252,7 +266,7 @@ def _read_pullback(
     pullback = read_pullback(case, source)
     images = read_pullback_images(case, source, progress)
     images = replace(images, sources={**images.sources, "position_mm": position_source(case, source)})
-    return replace(pullback, field_of_view_mm=images.field_of_view_mm), images
+    return pullback, images
 
 
 def _read_image(case: CaseFile, progress: Progress) -> CctaImage | None:

@@ -2,12 +2,13 @@
 
 from coreg.segmentation.ccta_centerline import centerline_from_label
 from coreg.segmentation.ccta_tree import ccta_tree
-from coreg.segmentation.gating import find_gating, gated_pullback
+from coreg.segmentation.gating import find_gating
 from coreg.segmentation.lumen_label import lumen_label, lumen_surface, wall_label
 from coreg.segmentation.segment_ccta import segment_ccta
-from coreg.segmentation.segment_pullback import segment_pullback, with_vessel, without_excluded
+from coreg.segmentation.segment_pullback import segment_pullback, without_excluded
 from coreg.segmentation.vessel_from_contours import vessel_from_contours, with_all_frames
 from coreg.segmentation.vessel_from_label import vessel_from_label
+from coreg.segmented_case import gated_pullback, with_vessel
 
 __all__ = [
     "ccta_tree",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import Gating
 from coreg.segmentation.beats import (
@@ -39,7 +38,6 @@ SPANS = (1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0, 1.0 / 4.0)
 LEAST_DEPTH, LEAST_EVIDENCE, LEAST_REPEATABILITY = 0.005, 0.045, 0.4
 # Of two pauses the longer is taken unless the other is steadier by more than this share of their difference.
 LONGER = 0.3
-NOT_GATED = "not in the gated phase"
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,6 @@ def find_gating(
     gating = _gated(start, motions[0], courses, phase)
     tell("gating: beats", 1.0)
     return gating, _note(gating, images.frame_rate_hz)
-
-
-def gated_pullback(pullback: Pullback, gating: Gating) -> Pullback:
-    """Return a pullback in which only the gated frames have a say."""
-    kept = set(gating.frame.tolist())
-    others = {int(frame): NOT_GATED for frame in pullback.frame if int(frame) not in kept}
-    return replace(pullback, acquisition="gated", excluded={**others, **pullback.excluded})
 
 
 def _silent(_stage: str, _share: float) -> None:

@@ -31,7 +31,6 @@ Progress = Callable[[str, float], None]
 RUN, SHARED = 240, 16
 SOME = 100
 MOST_BLOOD = 0.85
-BULGE_MM = 1.0
 HIDDEN_SHARE = 1.0 / 3.0
 SMALLEST_VIEW_MM = 1.5
 DOUBTED = 0.25
@@ -97,23 +96,6 @@ def segment_pullback(
         ),
         calcium=calcium_arcs(calcium, position_mm),
         notes=(*images.notes, *_hidden_membrane(membrane), *(each.note for each in doubts)),
-    )
-
-
-def with_vessel(pullback: Pullback, vessel: PullbackVessel) -> Pullback:
-    """Give a pullback the outlines that were found in its images.
-
-    Into the mouths of side branches the lumen goes no farther than readers draw it; frames that are
-    not to be trusted have little say in the registration, or none.
-    """
-    lumen = vessel.outline_mm(np.minimum(vessel.lumen_mm, vessel.wall_mm + BULGE_MM))
-    eem = {} if vessel.eem_mm is None else dict(enumerate(vessel.outline_mm(vessel.eem_mm)))
-    return replace(
-        pullback,
-        lumen=dict(enumerate(lumen)),
-        eem=eem,
-        quality=dict(enumerate(vessel.quality.tolist())),
-        field_of_view_mm=vessel.field_of_view_mm,
     )
 
 

@@ -15,7 +15,8 @@ from coreg.pullback_vessel import Gating
 from coreg.registration import register
 from coreg.segmentation.beats import PHASES, beat_length
 from coreg.segmentation.frame_change import coarse_frames, differences
-from coreg.segmentation.gating import Pause, diastole_probability, find_gating, find_pauses, gated_pullback
+from coreg.segmentation.gating import Pause, diastole_probability, find_gating, find_pauses
+from coreg.segmented_case import gated_pullback
 
 RATE_HZ = 30.0
 SIZE, REACH_MM = 64, 4.5

@@ -9,7 +9,7 @@ from coreg.pullback import Pullback
 from coreg.pullback_images import PullbackImages
 from coreg.pullback_vessel import OPEN, SEEN
 from coreg.segmentation import segment_pullback
-from coreg.segmentation.segment_pullback import BULGE_MM, with_vessel
+from coreg.segmented_case import BULGE_MM, with_vessel
 
 FRAMES, PITCH_MM, SIZE, REACH_MM = 16, 0.2, 161, 3.6
 

@@ -1,0 +1,307 @@
+"""What a reader can open: a case, or a finished registration together with its case."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from coreg.case import Case
+from coreg.ccta_vessel import CctaVessel
+from coreg.errors import InputError
+from coreg.io import pullback_segmentation_files as pullback_files
+from coreg.io import segmentation_files as ccta_files
+from coreg.io.case_file import load_case
+from coreg.io.case_model import CASE_NAME, read_case_file
+from coreg.io.files import is_folder, is_there, unusable
+from coreg.io.json_fields import case_id_of
+from coreg.io.registration_json import FILE_NAME, read_registration
+from coreg.io.review_files import REGISTRATION, REVIEW, read_review, read_reviewed_registration
+from coreg.io.surfaces import read_surface
+from coreg.pullback_vessel import PullbackVessel
+from coreg.result import Registration
+from coreg.review import Review
+from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
+
+Progress = Callable[[str, float], None]
+
+SEGMENTATION = "segmentation"
+# Any of them makes a folder a result that can be reviewed.
+RESULT_FILES = (FILE_NAME, REGISTRATION, REVIEW)
+_PARENTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewable:
+    """A case and what is known of its registration.
+
+    Attributes
+    ----------
+    case : Case
+        With the images of both modalities where it has them, and with the outlines of the result where
+        the case itself has none.
+    registration : Registration or None
+        As the last reader left it, else as the program found it; None where there is none yet.
+    review : Review or None
+        Of an earlier session.
+    case_path : Path
+        The case.toml.
+    folder : Path or None
+        The result folder; None for a case that is opened by itself.
+    notes : tuple of str
+        What a person should know of how it was opened.
+    ccta_vessel, pullback_vessel : CctaVessel, PullbackVessel or None
+        What the result segmented, with quality and reasons; None where the case has the outlines.
+    """
+
+    case: Case
+    registration: Registration | None
+    review: Review | None
+    case_path: Path
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+    ccta_vessel: CctaVessel | None = None
+    pullback_vessel: PullbackVessel | None = None
+
+    @property
+    def outlined(self) -> bool:
+        """Whether both lumens are known, so that it can be registered without a segmentation."""
+        return self.case.lumen is not None and bool(self.case.pullback.lumen)
+
+
+def _silent(_stage: str, _share: float) -> None:
+    """Tell nobody."""
+
+
+def open_reviewable(
+    path: Path | str, *, case: Path | str | None = None, progress: Progress = _silent
+) -> Reviewable:
+    """Open a case, or a result folder with the case that it is of.
+
+    Parameters
+    ----------
+    path : Path or str
+        A case.toml or its folder, or a result folder or one of its JSON files.
+    case : Path or str, optional
+        The case.toml of a result, or its folder. Without it, it is looked for in the result folder, in the
+        two folders around it and in the folders right in these.
+    progress : callable, optional
+        Takes a stage's name and the share that is done.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is neither, the case is not found or is another one, the pullback has other frames
+        than the registration, or a file cannot be used.
+    """
+    path = Path(path)
+    folder = result_folder_of(path)
+    if folder is None:
+        _check_case_there(path)
+        return _opened(path, None, progress)
+    case_path = _named_case(folder, Path(case)) if case is not None else _found_case(folder)
+    return _opened(case_path, folder, progress)
+
+
+def result_folder_of(path: Path) -> Path | None:
+    """Return the result folder that a path means; None where it means something else."""
+    if path.name in RESULT_FILES and not is_folder(path):
+        return path.parent
+    return path if is_folder(path) and is_result(path) else None
+
+
+def is_result(folder: Path) -> bool:
+    """Tell whether a folder holds a registration or a review."""
+    return any(is_there(folder / name) for name in RESULT_FILES)
+
+
+def result_case_id(folder: Path) -> str:
+    """Tell whose result a folder holds.
+
+    Raises
+    ------
+    InputError
+        If none of its files says so.
+    """
+    owner = next(filter(None, (case_id_of(folder / name) for name in RESULT_FILES)), None)
+    if owner is None:
+        broken = next(folder / name for name in RESULT_FILES if is_there(folder / name))
+        expected = "the id of its case; run coreg register again"
+        raise unusable(broken, "case_id", found="none that can be read", expected=expected)
+    return owner
+
+
+def _check_case_there(path: Path) -> None:
+    if is_folder(path) and not is_there(path / CASE_NAME):
+        expected = f"a {CASE_NAME}, or a result of coreg register ({FILE_NAME})"
+        raise unusable(path, "", found="a folder without either", expected=expected)
+
+
+def _opened(case_path: Path, folder: Path | None, progress: Progress) -> Reviewable:
+    case_file = read_case_file(case_path)
+    case, notes = _loaded(case_file.path, progress)
+    bare = Reviewable(case, None, None, case_file.path, folder, notes)
+    opened = bare if folder is None else _with_result(bare, folder)
+    return replace(opened, notes=(*opened.notes, *_missing(opened)))
+
+
+def _loaded(case_path: Path, progress: Progress) -> tuple[Case, tuple[str, ...]]:
+    """Load a case with its images, or without where only these cannot be used."""
+    try:
+        return load_case(case_path, images=True, progress=progress), ()
+    except InputError as error:
+        try:
+            case = load_case(case_path)
+        except InputError:
+            raise error from None
+        if case.image is not None or case.pullback_images is not None:
+            raise
+        return case, (f"Shown without images: {error}",)
+
+
+def _with_result(bare: Reviewable, folder: Path) -> Reviewable:
+    case_id = bare.case.id
+    ccta, pullback = _segmented(bare.case, folder / SEGMENTATION)
+    reviewed = read_reviewed_registration(folder, case_id=case_id)
+    found = folder / FILE_NAME
+    registration = read_registration(found) if reviewed is None and is_there(found) else reviewed
+    if registration is not None:
+        _check_frames(folder / (FILE_NAME if reviewed is None else REGISTRATION), registration, bare.case)
+    return replace(
+        bare,
+        case=_with_outlines(bare.case, ccta, pullback, folder / SEGMENTATION),
+        registration=registration,
+        review=read_review(folder, case_id=case_id),
+        notes=(*bare.notes, *_age_note(folder)),
+        ccta_vessel=ccta,
+        pullback_vessel=pullback,
+    )
+
+
+def _with_outlines(
+    case: Case, ccta: CctaVessel | None, pullback: PullbackVessel | None, folder: Path
+) -> Case:
+    """Give a case what was segmented, as the registration had it."""
+    if ccta is not None:
+        case = with_ccta_vessel(case, ccta, read_surface(folder / ccta_files.SURFACE))
+    return case if pullback is None else with_pullback_vessel(case, pullback)
+
+
+def _segmented(case: Case, folder: Path) -> tuple[CctaVessel | None, PullbackVessel | None]:
+    """What a result segmented of the modalities that the case does not outline."""
+    ccta, pullback = None, None
+    if case.lumen is None and _is_of(folder / ccta_files.FILE_NAME, case.id):
+        ccta = ccta_files.read_ccta_segmentation(folder)
+    if not case.pullback.lumen and _is_of(folder / pullback_files.FILE_NAME, case.id):
+        pullback = pullback_files.read_pullback_segmentation(folder)
+        if len(pullback) != int(case.pullback.frame.max()) + 1:
+            raise _other_frames(folder / pullback_files.FILE_NAME, len(pullback), len(case.pullback))
+    return ccta, pullback
+
+
+def _is_of(path: Path, case_id: str) -> bool:
+    """Whether a file is there; that of another case is an error."""
+    if not is_there(path):
+        return False
+    owner = case_id_of(path)
+    if owner is not None and owner != case_id:
+        raise unusable(path, "case_id", found=repr(owner), expected=case_id)
+    return True
+
+
+def _check_frames(path: Path, registration: Registration, case: Case) -> None:
+    placed, there = np.sort(registration.path.frame), np.sort(case.pullback.frame)
+    if len(placed) != len(there):
+        raise _other_frames(path, len(placed), len(there))
+    if not np.array_equal(placed, there):
+        found, expected = (f"frames {each[0]} to {each[-1]}" for each in (placed, there))
+        raise unusable(path, "path.frame", found=found, expected=f"{expected} as in the case")
+
+
+def _other_frames(path: Path, found: int, expected: int) -> InputError:
+    text = f"{expected} as in the case; was the pullback changed? Run coreg register again"
+    return unusable(path, "frames", found=found, expected=text)
+
+
+def _age_note(folder: Path) -> tuple[str, ...]:
+    reviewed, found = folder / REGISTRATION, folder / FILE_NAME
+    if not (is_there(reviewed) and is_there(found)):
+        return ()
+    if found.stat().st_mtime <= reviewed.stat().st_mtime:
+        return ()
+    return (f"The case was registered again after the review; shown is the reviewed one ({REGISTRATION}).",)
+
+
+def _missing(opened: Reviewable) -> tuple[str, ...]:
+    """Say what has to be segmented before it can be registered."""
+    what = [
+        name
+        for name, known in (
+            ("the CCTA's lumen", opened.case.lumen is not None),
+            ("the pullback's lumen", bool(opened.case.pullback.lumen)),
+        )
+        if not known
+    ]
+    if not what:
+        return ()
+    return (
+        f"Not outlined yet: {' and '.join(what)}; `coreg register {opened.case_path} --out DIR` does it.",
+    )
+
+
+def _named_case(folder: Path, case: Path) -> Path:
+    """The case.toml that was named, if it is that of the result."""
+    case_file, owner = read_case_file(case), result_case_id(folder)
+    if case_file.id != owner:
+        raise case_file.bad(key="id", found=repr(case_file.id), expected=f"{owner}, whose result {folder} is")
+    return case_file.path
+
+
+def _found_case(folder: Path) -> Path:
+    """Look for the case.toml of a result where people keep it."""
+    owner = result_case_id(folder)
+    found = next((path for path in _toml_files(folder.resolve()) if _toml_id(path) == owner), None)
+    if found is None:
+        expected = f"the {CASE_NAME} of case {owner} in it or near it; pass it with --case"
+        raise unusable(folder, "case", found="none", expected=expected)
+    return found
+
+
+def _toml_files(folder: Path) -> Iterator[Path]:
+    """TOML files in a folder, in those around it, and in the folders right in these."""
+    around = [folder, *folder.parents[:_PARENTS]]
+    for place in around:
+        yield from _toml_files_in(place)
+    for place in around:
+        for each in _children(place):
+            if each not in around:
+                yield from _toml_files_in(each)
+
+
+def _toml_files_in(folder: Path) -> list[Path]:
+    try:
+        files = sorted(folder.glob("*.toml"))
+    except OSError:
+        return []
+    # The usual name first.
+    return sorted(files, key=lambda path: path.name != CASE_NAME)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _toml_id(path: Path) -> str | None:
+    """Id of a case file, whether or not the rest of it can be used."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    name = content.get("id")
+    return name if isinstance(name, str) and ("ccta" in content or "pullback" in content) else None
