@@ -2,6 +2,7 @@
 
 from coreg.registration.batch import register_many
 from coreg.registration.by_hand import Adjustment, LocalPoses, adjusted, lumen_centres
+from coreg.registration.from_placement import solve_from
 from coreg.registration.left_out import left_out_errors
 from coreg.registration.likeness import Likeness, Nearby, best_nearby
 from coreg.registration.register import register, solve, torch_device
@@ -27,6 +28,7 @@ __all__ = [
     "register_many",
     "resolve",
     "solve",
+    "solve_from",
     "torch_device",
     "vessel_centerline",
 ]

@@ -89,11 +89,11 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     rigid : Start
         The best rigid placement.
     stages : dict of str to Candidates
-        ``middle``, ``mirrored``, ``fine`` and ``sharp`` at least; the costs of all are kept, but for that
-        of ``sharp``, which weighs otherwise.
+        ``middle``, ``fine`` and ``sharp`` at least, ``mirrored`` where it was looked at; the costs of all
+        are kept, but for that of ``sharp``, which weighs otherwise.
     """
     pullback, seen = scene.case.pullback, scene.seen
-    middle, mirrored, sharp = stages["middle"], stages["mirrored"], stages["sharp"]
+    middle, mirrored, sharp = stages["middle"], stages.get("mirrored"), stages["sharp"]
     depth = frame_depth_mm(scene)
     functions, log_scale = sharp.functions_at(depth)[0], float(sharp.log_scale[0])
     residual = _residual_mm(scene, functions, log_scale)
@@ -108,6 +108,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
     rigid_path = unjudged_path(scene, rigid_functions(rigid, seen, depth))
 
     hypotheses = _hypotheses(scene, _found_first(middle, functions, depth))
+    unlike = [] if mirrored is None else _hypotheses(scene, mirrored, mirrored=True)[:1]
     whole = replace(_whole(scene, stages, functions, residual, reason), runner_up=_runner_up(hypotheses))
     verdict, reasons = judge(whole)
     return Registration(
@@ -118,7 +119,7 @@ def nonrigid_outcome(scene: Scene, rigid: Start, stages: dict[str, Candidates]) 
         reasons=reasons,
         radius_scale=float(np.exp(log_scale)),
         margin=whole.margin,
-        hypotheses=tuple(hypotheses + _hypotheses(scene, mirrored, mirrored=True)[:1]),
+        hypotheses=tuple(hypotheses + unlike),
         costs={name: float(stage.cost[0]) for name, stage in stages.items() if _costs_alike(name, stage)},
         residual_mm=residual,
         settings={**asdict(scene.settings), "method": "nonrigid"},
@@ -138,17 +139,16 @@ def _whole(
     reason: tuple[str, ...],
 ) -> Whole:
     pullback, seen, depth = scene.case.pullback, scene.seen, frame_depth_mm(scene)
-    middle, mirrored = stages["middle"], stages["mirrored"]
+    middle = stages["middle"]
     best = middle.cost[0]
     margin = float(middle.cost[1] / best - 1.0) if len(middle.cost) > 1 else float("inf")
-    mirror_margin = _margin(mirrored, best)
     inside = (functions[0] >= scene.tensors.first_mm) & (functions[0] <= scene.tensors.last_mm)
     has_say = np.isin(np.arange(len(pullback)), seen.row)
     counted = inside & has_say
     line = np.polyfit(depth, functions[0], 1)[0], np.polyfit(depth, functions[1], 1)[0]
     return Whole(
         margin=margin,
-        mirror_margin=mirror_margin,
+        mirror_margin=_margin(stages.get("mirrored"), best),
         backward_margin=_margin(stages.get("backward"), best),
         swapped_margin=_margin(stages.get("swapped"), best),
         median_residual_mm=float(np.median(residual_mm[counted])) if counted.any() else np.inf,

@@ -26,7 +26,7 @@ from coreg.registration.search import (
     refined_on,
     sharpened,
 )
-from coreg.result import Registration
+from coreg.result import Registration, Verdict
 
 LEVELS = {"rigid": COARSE, "coarse": COARSE}
 APPROACH = replace(FINE, name="approach", iterations=3, slack=3.0)
@@ -48,12 +48,15 @@ class Solved:
         The best rigid placement by the lumens.
     stages : mapping of str to Candidates
         Of the search; empty where the method has none.
+    doubt : str
+        Why a person must look, however well it fits; empty where the search compared placements.
     """
 
     registration: Registration
     scene: Scene
     rigid: Start
     stages: Mapping[str, Candidates]
+    doubt: str = ""
 
 
 @contextmanager
@@ -71,16 +74,29 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def finished(
-    scene: Scene, rigid: Start, stages: Mapping[str, Candidates], landmarks: Sequence[Landmark]
+    scene: Scene,
+    rigid: Start,
+    stages: Mapping[str, Candidates],
+    landmarks: Sequence[Landmark],
+    *,
+    doubt: str = "",
 ) -> Solved:
     """Judge what a search found, and the landmarks that guided it."""
     registration = nonrigid_outcome(scene, rigid, dict(stages))
+    if doubt:
+        registration = _for_review(registration, doubt)
     if landmarks:
         guides = guides_of(landmarks, scene.case.pullback, scene.seen)
         used = {"guides": [each.id for each in guides], "locked": [each.id for each in guides if each.locked]}
         registration = replace(registration, settings={**registration.settings, **used})
         registration = with_conflicts(registration, landmarks, guides)
-    return Solved(registration, scene, rigid, stages)
+    return Solved(registration, scene, rigid, stages, doubt)
+
+
+def _for_review(registration: Registration, doubt: str) -> Registration:
+    """The same for review at best; there is no margin where nothing was compared."""
+    verdict: Verdict = "failed" if registration.verdict == "failed" else "review"
+    return replace(registration, verdict=verdict, reasons=(doubt, *registration.reasons), margin=float("nan"))
 
 
 def resolve(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
@@ -126,7 +142,7 @@ def _resolved(solved: Solved, landmarks: Sequence[Landmark]) -> Solved:
         starts = refined_on(fine.model, starts, scene.seen, APPROACH, guides).coefficients
     stages["fine"] = refined_on(fine.model, starts, scene.seen, FINE, guides, tolerance=ENOUGH)
     stages["sharp"] = refined([sharpened(stages["fine"], len(scene.seen.row), guides)], SHARP)[0]
-    return finished(scene, solved.rigid, stages, landmarks)
+    return finished(scene, solved.rigid, stages, landmarks, doubt=solved.doubt)
 
 
 def variants_of(guides: Sequence[Guide], length_mm: float) -> dict[str, tuple[Guide, ...]]:
