@@ -10,14 +10,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coreg.io.files import unusable
+from coreg.io.files import is_there, unusable
 from coreg.io.json_fields import case_id_of
 
 # Either says whose result a folder holds.
 OWNER_FILES = ("registration.json", "segmentation.json", "pullback_segmentation.json")
 AUTOSAVE = ".coreg-autosave.json"
 REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json", AUTOSAVE)
+# Any of them makes a folder a result that can be reviewed.
+RESULT_FILES = ("registration.json", "registration_reviewed.json", "review.json")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def is_result(folder: Path) -> bool:
+    """Tell whether a folder holds a registration or a review."""
+    return any(is_there(folder / name) for name in RESULT_FILES)
 
 
 @contextmanager

@@ -231,6 +231,19 @@ def review_from(
     )
 
 
+def review_fields(path: Path) -> Fields:
+    """Return the fields of a review.json, of which a list needs only some.
+
+    Raises
+    ------
+    InputError
+        If it is broken or of another schema version.
+    """
+    fields = Fields(path, "", parsed_json(path))
+    fields.check_schema(SCHEMA_VERSION)
+    return fields
+
+
 def sign_off_of(fields: Fields) -> SignOff | None:
     """Return the decision among the fields of a review.json; None where there is none yet."""
     if fields.value("sign_off") is None:

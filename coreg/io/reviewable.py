@@ -19,18 +19,20 @@ from coreg.io.case_model import CASE_NAME, read_case_file
 from coreg.io.files import is_folder, is_there, unusable
 from coreg.io.json_fields import case_id_of
 from coreg.io.registration_json import FILE_NAME, read_registration
-from coreg.io.review_files import REGISTRATION, REVIEW, read_review, read_reviewed_registration
+from coreg.io.result_folder import RESULT_FILES, is_result
+from coreg.io.review_files import REGISTRATION, read_review, read_reviewed_registration
 from coreg.io.surfaces import read_surface
+from coreg.io.work_list import CASES, WorkItem, is_cohort, work_list
 from coreg.pullback_vessel import PullbackVessel
 from coreg.result import Registration
 from coreg.review import Review
 from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
 
+__all__ = ["Reviewable", "WorkItem", "is_cohort", "open_reviewable", "result_folder_of", "work_list"]
+
 Progress = Callable[[str, float], None]
 
 SEGMENTATION = "segmentation"
-# Any of them makes a folder a result that can be reviewed.
-RESULT_FILES = (FILE_NAME, REGISTRATION, REVIEW)
 _PARENTS = 2
 
 
@@ -111,11 +113,6 @@ def result_folder_of(path: Path) -> Path | None:
     if path.name in RESULT_FILES and not is_folder(path):
         return path.parent
     return path if is_folder(path) and is_result(path) else None
-
-
-def is_result(folder: Path) -> bool:
-    """Tell whether a folder holds a registration or a review."""
-    return any(is_there(folder / name) for name in RESULT_FILES)
 
 
 def result_case_id(folder: Path) -> str:
@@ -272,7 +269,9 @@ def _found_case(folder: Path) -> Path:
 
 def _toml_files(folder: Path) -> Iterator[Path]:
     """TOML files in a folder, in those around it, and in the folders right in these."""
-    around = [folder, *folder.parents[:_PARENTS]]
+    # Results of a cohort lie a folder deeper.
+    parents = _PARENTS + (folder.parent.name == CASES)
+    around = [folder, *folder.parents[:parents]]
     for place in around:
         yield from _toml_files_in(place)
     for place in around:
