@@ -103,9 +103,17 @@ def test_a_case_that_is_not_finished_is_listed_as_such(tmp_path):
     ("name", "content", "match"),
     [
         ("registration.json", '{"schema_version": 7}', "schema_version: found 7, expected 1"),
-        ("registration.json", '{"schema_version": 1, "verdict": "fine"}', "verdict: found 'fine'"),
+        (
+            "registration.json",
+            '{"schema_version": 1, "case_id": "b", "verdict": "fine"}',
+            "verdict: found 'fine'",
+        ),
         ("review.json", "[]", "review.json: found list"),
-        ("review.json", '{"schema_version": 1, "sign_off": {"decision": "x"}}', "sign_off.decision: found"),
+        (
+            "review.json",
+            '{"schema_version": 1, "case_id": "b", "sign_off": {"decision": "x"}}',
+            "sign_off.decision: found",
+        ),
         ("validation.csv", "a,b\n1,2\n", "validation.csv: column id: found the columns a,b"),
     ],
 )
