@@ -1,0 +1,349 @@
+"""What the view along the vessel shows, as arrays: cuts, edges, areas and marks by position. No screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.catheter_path import VirtualCatheterPath
+from coreg.centerline import Centerline
+from coreg.contours import area_mm2
+from coreg.fusion import ccta_cut, lengthwise_cut
+from coreg.report.pullback_views import white_level
+from coreg.report.style import WINDOW_HU, cell_edges
+from coreg.review import ReviewedLandmark
+from coreg.volume import Volume
+from coreg_napari.lumen_rays import lumen_level, ray_lumen
+from coreg_napari.session import Session
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+RgbaArray = npt.NDArray[np.uint8]
+
+COLUMNS, PIXELS = 1000, 120
+# How much wall a cut shows around the lumen, and how far it goes where no lumen is known.
+WALL_MM, NO_LUMEN_REACH_MM = 1.0, 4.0
+# Farther from the catheter a plane meets points that its frame does not show.
+SEEN_MM = 10.0
+
+
+class Columns(NamedTuple):
+    """Equal steps along a pullback, proximal to distal: the row of each, and where they begin and end."""
+
+    row: IntArray
+    first_mm: float
+    last_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """Closed outlines of N frames, joined end to end.
+
+    Attributes
+    ----------
+    points_mm : (P, 2) array
+        In image mm from the catheter.
+    following : (P,) int array
+        Index of the point that comes next on the same outline.
+    row : (P,) int array
+        Whose outline a point is of.
+    area_mm2 : (N,) array
+        Inside each outline; NaN where there is none.
+    """
+
+    points_mm: FloatArray
+    following: IntArray
+    row: IntArray
+    area_mm2: FloatArray
+
+
+class Marks(NamedTuple):
+    """Where landmarks (L,) lie along the pullback, in mm; NaN for a half that is missing or not met."""
+
+    landmarks: tuple[ReviewedLandmark, ...]
+    pullback_mm: FloatArray
+    ccta_mm: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One picture along the vessel: N rows, proximal to distal.
+
+    Attributes
+    ----------
+    pullback_cut, ccta_cut : (PIXELS, COLUMNS, 4) uint8 arrays or None
+        The last row lies towards the cut's angle; transparent where nothing is seen.
+    pullback_edge_mm, ccta_edge_mm : (N, 2) arrays
+        Lumen's edge opposite of the angle and towards it, mm from the catheter.
+    pullback_area_mm2, ccta_area_mm2 : (N,) arrays
+        Inside the lumen's outline in the frame's plane.
+    reliable, posed : (N,) bool arrays
+        Of the path; all without one.
+    sd_mm : (N,) array
+        Standard deviation of the place along the vessel.
+    """
+
+    pullback_cut: RgbaArray | None
+    ccta_cut: RgbaArray | None
+    pullback_edge_mm: FloatArray
+    ccta_edge_mm: FloatArray
+    pullback_area_mm2: FloatArray
+    ccta_area_mm2: FloatArray
+    reliable: BoolArray
+    posed: BoolArray
+    sd_mm: FloatArray
+
+
+class AlongData:
+    """Measures a session along the vessel; what does not change is measured once.
+
+    Parameters
+    ----------
+    session : Session
+        What to show.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._path: VirtualCatheterPath | None = None
+        self._ccta = no_outlines(len(self.position_mm))
+        self._centerline: Centerline | None = None
+        self._level: Volume | None = None
+        self._angle_rad = np.nan
+        self._pullback: tuple[RgbaArray | None, FloatArray] = (None, np.empty((0, 2)))
+
+    @cached_property
+    def position_mm(self) -> FloatArray:
+        """Withdrawal at each row, shape (N,); falls along the array."""
+        return self.session.case.pullback.position_mm
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Which row each column of a cut shows."""
+        return columns_of(self.position_mm)
+
+    @cached_property
+    def pullback_outlines(self) -> Outlines:
+        """The pullback's lumen in each row."""
+        lumen = self.session.case.pullback.lumen
+        return joined([lumen.get(frame) for frame in self.session.frames.tolist()])
+
+    @cached_property
+    def reach_mm(self) -> float:
+        """How far from the catheter the cuts go."""
+        distance = np.hypot(*self.pullback_outlines.points_mm.T)
+        reach = float(np.percentile(distance, 99.0)) + WALL_MM if len(distance) else NO_LUMEN_REACH_MM
+        images = self.session.case.pullback_images
+        return reach if images is None else min(reach, images.field_of_view_mm)
+
+    @cached_property
+    def _white(self) -> float:
+        images = self.session.case.pullback_images
+        return 255.0 if images is None else white_level(images)
+
+    def ccta_outlines(self) -> Outlines:
+        """The CCTA's lumen in the plane of each row, on the path as it is."""
+        path = self.session.path
+        if path is not self._path:
+            level = self._current_level()
+            self._path, self._ccta = path, no_outlines(len(self.position_mm))
+            if path is not None and level is not None:
+                seen = ray_lumen(level, path, self.session.centre_mm)
+                rows = np.flatnonzero(np.isfinite(seen.area_mm2))
+                self._ccta = joined_rows(seen.outline_mm[rows], rows, seen.area_mm2)
+        return self._ccta
+
+    def _current_level(self) -> Volume | None:
+        registration, lumen = self.session.registration, self.session.case.lumen
+        if registration is None or lumen is None:
+            return None
+        line = registration.centerline
+        if self._centerline is None or not np.array_equal(self._centerline.points_mm, line.points_mm):
+            self._centerline = line
+            try:
+                self._level = lumen_level(lumen, line.resampled(spacing_mm=0.5).points_mm)
+            except ValueError:
+                # The lumen of another patient, say: the cut of the CCTA then has no edge, as it should.
+                self._level = None
+        return self._level
+
+    def shown(self) -> Shown:
+        """Measure everything for the path and the angle as they are."""
+        path, angle = self.session.path, self.session.cut_angle_rad
+        ccta, count = self.ccta_outlines(), len(self.position_mm)
+        cut, edge_mm = self._pullback_at(angle)
+        return Shown(
+            cut,
+            self._ccta_cut(path, angle),
+            edge_mm,
+            edges_mm(ccta, angle),
+            self.pullback_outlines.area_mm2,
+            ccta.area_mm2,
+            np.ones(count, dtype=bool) if path is None else path.reliable,
+            np.ones(count, dtype=bool) if path is None else path.posed,
+            np.full(count, np.nan) if path is None else path.arc_length_sd_mm,
+        )
+
+    def _pullback_at(self, angle_rad: float) -> tuple[RgbaArray | None, FloatArray]:
+        """Cut of the images and edges of the lumen at an angle, which no path changes."""
+        if angle_rad != self._angle_rad:
+            self._angle_rad = angle_rad
+            self._pullback = self._pullback_cut(angle_rad), edges_mm(self.pullback_outlines, angle_rad)
+        return self._pullback
+
+    def _pullback_cut(self, angle_rad: float) -> RgbaArray | None:
+        images = self.session.case.pullback_images
+        if images is None:
+            return None
+        cut = lengthwise_cut(images, self.session.frames, angle_rad, reach_mm=self.reach_mm, pixels=PIXELS)
+        return grey_levels(cut, 0.0, self._white)[:, self.columns.row]
+
+    def _ccta_cut(self, path: VirtualCatheterPath | None, angle_rad: float) -> RgbaArray | None:
+        image = self.session.case.image
+        if image is None or path is None:
+            return None
+        cut = ccta_cut(image, path, angle_rad, reach_mm=self.reach_mm, pixels=PIXELS)
+        return grey_levels(cut, *WINDOW_HU)[:, self.columns.row]
+
+    def marks(self) -> Marks:
+        """Find all landmarks along the pullback."""
+        reviewed, path = self.session.landmarks, self.session.path
+        halves = [each.landmark for each in reviewed]
+        frame = np.array([np.nan if each.frame is None else each.frame for each in halves])
+        world = np.array([np.full(3, np.nan) if each.world_mm is None else each.world_mm for each in halves])
+        nowhere = np.full(len(halves), np.nan)
+        rows = nowhere if path is None else crossed_rows(path, world.reshape(-1, 3))
+        position = np.interp(rows, np.arange(len(self.position_mm)), self.position_mm)
+        return Marks(reviewed, self._position_of(frame), np.where(np.isnan(rows), np.nan, position))
+
+    def _position_of(self, frame: FloatArray) -> FloatArray:
+        """Position (L,) of the rows nearest to acquisition indices (L,): where a landmark is shown."""
+        nearest = np.abs(self.session.frames - np.nan_to_num(frame)[:, None]).argmin(axis=1)
+        return np.where(np.isnan(frame), np.nan, self.position_mm[nearest])
+
+
+def columns_of(position_mm: FloatArray, count: int = COLUMNS) -> Columns:
+    """Divide a pullback into equal steps, each with the row that is nearest.
+
+    >>> columns_of(np.array([2.0, 1.0, 0.0]), 6)
+    Columns(row=array([0, 0, 1, 1, 2, 2]), first_mm=2.5, last_mm=-0.5)
+    """
+    edges = cell_edges(position_mm)
+    first, last = float(edges[0]), float(edges[-1])
+    at = first - (first - last) * (np.arange(count) + 0.5) / count
+    return Columns(np.searchsorted(-edges[1:-1], -at), first, last)
+
+
+def no_outlines(count: int) -> Outlines:
+    """Return the outlines of frames that have none."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Outlines(np.empty((0, 2)), nothing, nothing, np.full(count, np.nan))
+
+
+def joined(contours: Sequence[FloatArray | None]) -> Outlines:
+    """Join contours (M, 2) in image mm, one per row or None.
+
+    >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+    >>> joined([None, square]).area_mm2.tolist()
+    [nan, 4.0]
+    """
+    rows = np.array([i for i, each in enumerate(contours) if each is not None], dtype=np.int64)
+    if not len(rows):
+        return no_outlines(len(contours))
+    known = [each for each in contours if each is not None]
+    sizes = np.array([len(each) for each in known])
+    following = np.arange(1, sizes.sum() + 1)
+    following[np.cumsum(sizes) - 1] = np.cumsum(sizes) - sizes
+    areas = np.full(len(contours), np.nan)
+    areas[rows] = [area_mm2(each) for each in known]
+    return Outlines(np.concatenate(known), following, np.repeat(rows, sizes), areas)
+
+
+def joined_rows(contours_mm: FloatArray, rows: IntArray, areas_mm2: FloatArray) -> Outlines:
+    """Join contours (K, M, 2) of some rows (K,), where the areas (N,) of all are known."""
+    count, size = contours_mm.shape[:2]
+    following = np.roll(np.arange(count * size).reshape(count, size), -1, axis=1).reshape(-1)
+    return Outlines(contours_mm.reshape(-1, 2), following, np.repeat(rows, size), areas_mm2)
+
+
+def edges_mm(outlines: Outlines, angle_rad: float) -> FloatArray:
+    """Where the line of a lengthwise cut enters and leaves each outline.
+
+    Parameters
+    ----------
+    outlines : Outlines
+        Of N frames.
+    angle_rad : float
+        Of the line through the catheter, from +column towards +row.
+
+    Returns
+    -------
+    (N, 2) array
+        Lowest and highest distance from the catheter towards the angle, in mm; NaN where there is no
+        outline or the line misses it.
+    """
+    edges = np.full((len(outlines.area_mm2), 2), np.nan)
+    along = outlines.points_mm @ np.array([np.cos(angle_rad), np.sin(angle_rad)])
+    across = outlines.points_mm @ np.array([-np.sin(angle_rad), np.cos(angle_rad)])
+    here = np.flatnonzero((across >= 0.0) != (across[outlines.following] >= 0.0))
+    then = outlines.following[here]
+    share = across[here] / (across[here] - across[then])
+    met = along[here] + share * (along[then] - along[here])
+    np.fmin.at(edges[:, 0], outlines.row[here], met)
+    np.fmax.at(edges[:, 1], outlines.row[here], met)
+    return edges
+
+
+def crossed_rows(path: VirtualCatheterPath, world_mm: FloatArray) -> FloatArray:
+    """Find where the frames' planes pass through world points, straight between neighbours.
+
+    For many points at once much faster than the path's own exact inverse, and within a small part of a
+    frame of it.
+
+    Parameters
+    ----------
+    path : VirtualCatheterPath
+        Poses of N frames.
+    world_mm : (L, 3) array
+        LPS mm.
+
+    Returns
+    -------
+    (L,) array
+        Fractional rows, of several the one nearest to the catheter; NaN where no plane meets the point
+        within ``SEEN_MM``.
+    """
+    rows = np.flatnonzero(path.posed)
+    if len(rows) < 2 or not len(world_mm):
+        return np.full(len(world_mm), np.nan)
+    offset = world_mm[:, None] - path.origin_mm[rows]
+    height = np.einsum("lpd,pd->lp", offset, path.plane_normal[rows])
+    low, high = height[:, :-1], height[:, 1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = low / (low - high)
+        between = offset[:, :-1] + share[..., None] * np.diff(offset, axis=1)
+        distance = np.linalg.norm(between, axis=2)
+        met = (low * high <= 0.0) & (low != high) & (distance <= SEEN_MM)
+    distance = np.where(met, distance, np.inf)
+    best = np.argmin(distance, axis=1)
+    points = np.arange(len(world_mm))
+    found = rows[best] + share[points, best] * (rows[best + 1] - rows[best])
+    return np.where(np.isfinite(distance[points, best]), found, np.nan)
+
+
+def grey_levels(picture: npt.NDArray[np.float32], black: float, white: float) -> RgbaArray:
+    """Turn values (rows, columns) into grey RGBA, transparent where they are NaN.
+
+    >>> grey_levels(np.array([[np.nan, 5.0]], np.float32), 0.0, 10.0).tolist()
+    [[[0, 0, 0, 0], [127, 127, 127, 255]]]
+    """
+    level = np.nan_to_num((picture - black) * (255.0 / (white - black)), nan=0.0).clip(0.0, 255.0)
+    rgba = np.repeat(level.astype(np.uint8)[..., None], 4, axis=2)
+    rgba[..., 3] = np.where(np.isnan(picture), 0, 255)
+    return rgba
