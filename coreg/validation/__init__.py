@@ -1,5 +1,13 @@
 """How far results are from what is known, and what a cohort's errors say: statistics by patient."""
 
+from coreg.validation.agreement import (
+    Agreement,
+    ReaderAgreement,
+    ReaderDifference,
+    agreement,
+    reader_agreement,
+)
+from coreg.validation.branch_pairs import paired_branches
 from coreg.validation.centerline_errors import CenterlineErrors, centerline_errors
 from coreg.validation.cluster_bootstrap import Interval, cluster_means, mean_interval
 from coreg.validation.cohort_statistics import (
@@ -21,6 +29,7 @@ from coreg.validation.lumen_errors import (
 )
 
 __all__ = [
+    "Agreement",
     "BranchErrors",
     "CenterlineErrors",
     "FrameErrors",
@@ -29,7 +38,10 @@ __all__ = [
     "LumenOverlap",
     "PairedDifference",
     "RadiusErrors",
+    "ReaderAgreement",
+    "ReaderDifference",
     "Summary",
+    "agreement",
     "branch_errors",
     "centerline_errors",
     "cluster_means",
@@ -38,8 +50,10 @@ __all__ = [
     "landmark_errors",
     "lumen_overlap",
     "mean_interval",
+    "paired_branches",
     "paired_difference",
     "radius_errors",
+    "reader_agreement",
     "summary",
     "unguided",
 ]
