@@ -21,6 +21,7 @@ from coreg.cli.provenance import provenance
 from coreg.cli.pullback_segmenting import idle_phase_notes, segmented_pullback
 from coreg.cli.running import REPORT, entered, use_threads
 from coreg.cli.segmenting import segmented, with_phase
+from coreg.cli.starting import read_start, solved_from, start_file_of
 
 if TYPE_CHECKING:
     from coreg.case import Case, PullbackCase
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from coreg.registration import Solved
     from coreg.report import Part
     from coreg.result import Registration
+    from coreg.settings import RegistrationSettings
     from coreg.validation import LandmarkError
 
 LANDMARKS = "landmarks.csv"
@@ -60,6 +62,10 @@ class Wanted:
         Ids of guides that the result has to meet; ``all`` for all of them.
     leave_one_out : bool
         Whether each landmark is also measured on a path found without it.
+    landmarks : Path or None
+        A table that takes the place of the case's landmarks.
+    start : Path or None
+        A registration.json or a result folder with the placement to go on from.
     """
 
     method: Literal["nonrigid", "rigid", "dtw", "dp", "bspline"] = "nonrigid"
@@ -71,6 +77,8 @@ class Wanted:
     use_landmarks: bool = False
     locked: tuple[str, ...] = ()
     leave_one_out: bool = False
+    landmarks: Path | None = None
+    start: Path | None = None
 
 
 def check_device(device: str) -> None:
@@ -111,10 +119,12 @@ def register_case(
     start = time.perf_counter()
     case_file = read_case_file(path)
     with ExitStack() as stack:
-        inputs = input_paths(case_file)
+        start_file = None if wanted.start is None else start_file_of(wanted.start)
+        inputs = (*input_paths(case_file), *filter(None, (wanted.landmarks, start_file)))
         folder = entered(stack, replaced_folder(out, case_file.id, force=wanted.force, inputs=inputs))
-        given = load_case(path, progress=part_of(progress, 0.0, 0.05))
-        guides = _guides(given, wanted, case_file.path)
+        given = load_case(path, landmarks=wanted.landmarks, progress=part_of(progress, 0.0, 0.05))
+        guides = _guides(given, wanted, wanted.landmarks or case_file.path)
+        placed = None if start_file is None else read_start(start_file, given)
         made = with_phase(provenance(case_file, inputs), given.ccta_phase_percent)
         with naming(str(case_file.path)):
             found = _segmented(given, wanted.phase, progress=part_of(progress, 0.05, 0.6))
@@ -122,7 +132,18 @@ def register_case(
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
             segmented_ccta = found.ccta is not None
-            solved = _registered(case, wanted, guides, segmented=segmented_ccta, progress=rest)
+            settings = _settings(wanted, segmented=segmented_ccta)
+            if placed is None:
+                solved = _registered(case, wanted, settings, guides, progress=rest)
+            else:
+                solved = solved_from(
+                    case,
+                    placed,
+                    settings=settings,
+                    device=wanted.device,
+                    guides=guides,
+                    progress=rest,
+                )
             left_out = _left_out(case, solved, wanted, guides, progress=progress)
         # What is segmented has its notes.
         notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
@@ -191,18 +212,27 @@ def _left_out(
     )
 
 
+def _settings(wanted: Wanted, *, segmented: bool) -> RegistrationSettings:
+    from coreg.settings import RegistrationSettings, surface_of
+
+    surface = surface_of("segmented" if segmented else "outlined")
+    return RegistrationSettings(surface=surface, seed=wanted.seed)
+
+
 def _registered(
-    case: Case, wanted: Wanted, guides: Sequence[Landmark], *, segmented: bool, progress: Progress
+    case: Case,
+    wanted: Wanted,
+    settings: RegistrationSettings,
+    guides: Sequence[Landmark],
+    *,
+    progress: Progress,
 ) -> Solved:
     progress("loading the numerical libraries", 0.0)
     from coreg.registration import solve
-    from coreg.settings import RegistrationSettings, surface_of
 
     return solve(
         case,
-        settings=RegistrationSettings(
-            surface=surface_of("segmented" if segmented else "outlined"), seed=wanted.seed
-        ),
+        settings=settings,
         method=wanted.method,
         device=wanted.device,
         threads=wanted.threads or os.cpu_count() or 1,

@@ -42,6 +42,10 @@ def register(
     use_landmarks: Annotated[
         bool, typer.Option("--use-landmarks", help="Let the case's landmarks guide, beside the lumens.")
     ] = False,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option("--landmarks", metavar="FILE", help="A landmarks.csv in place of the case's."),
+    ] = None,
     lock_landmarks: Annotated[
         str | None,
         typer.Option("--lock-landmarks", metavar="ID[,ID]|all", help="Guides that the result has to meet."),
@@ -53,6 +57,14 @@ def register(
             help="Measure each landmark also on a path found without it and without its branch.",
         ),
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            metavar="FILE_OR_DIR",
+            help="A registration.json, or a result, to go on from instead of looking for the place.",
+        ),
+    ] = None,
     force: Force = False,
     seed: Seed = 0,
     threads: Threads = None,
@@ -73,12 +85,13 @@ def register(
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     locked = locked_ids(lock_landmarks)
-    with_landmarks = {
+    only_nonrigid = {
         "--use-landmarks": use_landmarks,
         "--lock-landmarks": bool(locked),
         "--leave-one-out": leave_one_out,
+        "--start": start is not None,
     }
-    asked = [option for option, given in with_landmarks.items() if given]
+    asked = [option for option, given in only_nonrigid.items() if given]
     if asked and method != Method.nonrigid:
         msg = f"{asked[0]} needs --method nonrigid, found {method.value}"
         raise typer.BadParameter(msg)
@@ -92,6 +105,8 @@ def register(
         use_landmarks=use_landmarks or bool(locked),
         locked=locked,
         leave_one_out=leave_one_out,
+        landmarks=landmarks,
+        start=start,
     )
     with console.progress() as progress:
         outcome = register_case(case, out, wanted, progress=progress)

@@ -71,7 +71,13 @@ def _silent(_stage: str, _fraction: float) -> None:
     """Tell nobody."""
 
 
-def load_case(path: Path | str, *, images: bool = False, progress: Progress = _silent) -> Case:
+def load_case(
+    path: Path | str,
+    *,
+    images: bool = False,
+    landmarks: Path | None = None,
+    progress: Progress = _silent,
+) -> Case:
     """Read a case.toml, or that of a folder, and everything that the registration needs of it.
 
     An image is read only where there is no lumen; of a pullback's image beside a lumen the frames are
@@ -83,6 +89,8 @@ def load_case(path: Path | str, *, images: bool = False, progress: Progress = _s
         The case.toml or its folder.
     images : bool
         Read all images that the case names, to be shown; a registration finds the same with them.
+    landmarks : Path, optional
+        A landmarks.csv that takes the place of the case's.
     progress : callable, optional
         Takes a stage's name and the share that is done.
 
@@ -110,7 +118,7 @@ def load_case(path: Path | str, *, images: bool = False, progress: Progress = _s
         tree=ccta.tree,
         ostium_mm=ccta.ostium_mm,
         distal_mm=ccta.distal_mm,
-        landmarks=_read_landmarks(case, pullback),
+        landmarks=_read_landmarks(case, pullback, landmarks),
         ccta_side_branches=ccta.side_branches,
         pullback_side_branches=_read_branches(case, "pullback"),
         patient=case.patient,
@@ -368,11 +376,14 @@ def _check_click(case: CaseFile, key: str, click: FloatArray, region: _Region) -
         raise case.bad(key=key, found=found, expected=expected)
 
 
-def _read_landmarks(case: CaseFile, pullback: Pullback) -> tuple[Landmark, ...]:
-    if case.landmarks is None:
+def _read_landmarks(case: CaseFile, pullback: Pullback, other: Path | None) -> tuple[Landmark, ...]:
+    if other is not None:
+        key, path = "--landmarks", other
+    elif case.landmarks is not None:
+        key, path = "landmarks.file", case.resolved(case.landmarks.file)
+    else:
         return ()
-    path = case.resolved(case.landmarks.file)
-    with naming("landmarks.file"):
+    with naming(key):
         landmarks = read_landmarks(path)
     last = int(pullback.frame.max())
     # Images and a label stack tell how many frames there are; contours need not reach the last one.
