@@ -22,6 +22,7 @@ from coreg.cli.phantom import phantom
 from coreg.cli.register import register
 from coreg.cli.segment import segment
 from coreg.cli.validate import validate
+from coreg.cli.view import view
 from coreg.errors import InputError, RegistrationError
 
 BUG, BAD_INPUT, NOT_REGISTERED, INTERRUPTED = 1, 3, 4, 130
@@ -58,6 +59,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     init: "coreg init ccta_lumen.nii.gz centerline.vtp contours.csv --out case.toml",
     register: "coreg register case.toml --out result",
     validate: "coreg validate result --landmarks landmarks.csv",
+    view: "coreg view result",
     info: "coreg info case.toml",
 }
 for command, example in EXAMPLES.items():

@@ -76,6 +76,12 @@ def phantom(
         bool,
         typer.Option("--contours", help="With --images or --dicom: leave the pullback its contours."),
     ] = False,
+    outlines: Annotated[
+        bool,
+        typer.Option(
+            "--outlines", help="With --images or --dicom: give the case its outlines beside the images."
+        ),
+    ] = False,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -104,6 +110,9 @@ def phantom(
     if contours and not (images or dicom):
         msg = "it goes with --images or --dicom"
         raise typer.BadParameter(msg, param_hint="--contours")
+    if outlines and not (images or dicom):
+        msg = "it goes with --images or --dicom"
+        raise typer.BadParameter(msg, param_hint="--outlines")
     if ungated and modality is not Modality.ivus:
         msg = "it goes with --modality IVUS"
         raise typer.BadParameter(msg, param_hint="--ungated")
@@ -146,6 +155,7 @@ def phantom(
                     truth,
                     ccta=ccta,
                     pullback=run,
+                    outlined=outlines,
                     clockwise=patient.clockwise,
                     force=force,
                 )

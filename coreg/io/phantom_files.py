@@ -131,6 +131,7 @@ def write_phantom(
     *,
     ccta: ImageTruth | None = None,
     pullback: PullbackTruth | None = None,
+    outlined: bool = False,
     clockwise: bool = False,
     force: bool = False,
 ) -> None:
@@ -148,6 +149,8 @@ def write_phantom(
         An image that the case has instead of the label and the centerline.
     pullback : PullbackTruth, optional
         Images that the case has instead of the pullback's contours.
+    outlined : bool
+        Whether the lumen label, centerline and contours are written beside the images too.
     clockwise : bool
         Whether contours are written from +row towards +column, which readers must not mind.
     force : bool
@@ -160,10 +163,12 @@ def write_phantom(
     """
     force = force or _is_phantom(folder, case.id)
     with replaced_folder(folder, case.id, force=force) as temporary:
-        named = _write_lumen(temporary, case) if ccta is None else _write_image(temporary, case, ccta)
-        run = _write_contours(temporary, case, clockwise) if pullback is None else {}
+        named = _write_lumen(temporary, case) if ccta is None or outlined else {}
+        run = _write_contours(temporary, case, clockwise) if pullback is None or outlined else {}
+        if ccta is not None:
+            named |= _write_image(temporary, case, ccta)
         if pullback is not None:
-            run = _write_pullback_image(temporary, case, pullback)
+            run |= _write_pullback_image(temporary, case, pullback)
         _write_case(temporary, case, named, run)
         (temporary / TRUTH).mkdir()
         _write_truth(temporary / TRUTH, truth)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from coreg.io.review_files import LANDMARKS_FILE, REGISTRATION_FILE
+from coreg.io import review_files as files
 
 GUIDED = "guided"
 FROM_PLACEMENT = "from placement"
@@ -31,12 +31,12 @@ def command_line(case: Path, folder: Path | None, how: Sequence[str], *, by_hand
     words = ["coreg", "register", str(case), "--out", str(out)]
     for each in how:
         if each == GUIDED:
-            words += ["--use-landmarks", "--landmarks", str(out / LANDMARKS_FILE)]
+            words += ["--use-landmarks", "--landmarks", str(out / files.LANDMARKS)]
         elif each == FROM_PLACEMENT:
-            words += ["--start", str(out / REGISTRATION_FILE)]
+            words += ["--start", str(out / files.REGISTRATION)]
         else:
             words.append(each)
     line = shlex.join(words)
     if by_hand:
-        line += f"  # then by hand: {by_hand}; the result is in {REGISTRATION_FILE}"
+        line += f"  # then by hand: {by_hand}; the result is in {files.REGISTRATION}"
     return line

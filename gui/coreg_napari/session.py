@@ -10,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from coreg.io.review_files import save_review
-from coreg.io.reviewable import Reviewable
-from coreg.registration.by_hand import Adjustment, adjusted
-from coreg.registration.likeness import Likeness
 from psygnal import Signal
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.contours import centroid_mm
+from coreg.io.review_files import save_review
+from coreg.io.reviewable import Reviewable
 from coreg.landmarks import Kind, Landmark
 from coreg.registration import Solved
+from coreg.registration.by_hand import Adjustment, LocalPoses, lumen_centres
+from coreg.registration.likeness import Likeness
 from coreg.result import Registration
 from coreg.review import Decision, Event, Review, ReviewedLandmark, SignOff, State
 from coreg.validation import LandmarkError, landmark_errors, paired_branches
@@ -30,6 +29,7 @@ from coreg_napari.history import History
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BY_HAND = "Placed by hand by a reader"
+GUIDED_STEP = "solve again with landmarks"
 
 
 class LockedError(RuntimeError):
@@ -100,6 +100,9 @@ class Session:
         self.likeness: Likeness | None = None
         self.left_out: dict[str, LandmarkError] = {}
         self._path: VirtualCatheterPath | None = None
+        self._local: LocalPoses | None = None
+        self._met: dict[tuple[float, ...], tuple[float, FloatArray] | None] = {}
+        self._met_on: VirtualCatheterPath | None = None
         if self.path is not None:
             self._row = int(np.flatnonzero(self.path.posed)[0]) if self.path.posed.any() else 0
 
@@ -120,15 +123,10 @@ class Session:
         """Row of each step of a slider that runs in acquisition order, shape (N,)."""
         return np.argsort(self.frames, kind="stable")
 
-    @cached_property
+    @property
     def centre_mm(self) -> FloatArray:
-        """Middle of the lumen in each row's image, shape (N, 2); in line between outlined frames."""
-        known = [i for i, frame in enumerate(self.frames.tolist()) if frame in self.case.pullback.lumen]
-        if not known:
-            return np.zeros((len(self.frames), 2))
-        found = np.array([centroid_mm(self.case.pullback.lumen[int(self.frames[i])]) for i in known])
-        rows = np.arange(len(self.frames))
-        return np.column_stack([np.interp(rows, known, found[:, axis]) for axis in range(2)])
+        """Middle of each row's lumen in its image, shape (N, 2); in line between outlined frames."""
+        return self.local_poses.centre_mm
 
     @property
     def row(self) -> int:
@@ -209,15 +207,22 @@ class Session:
     def path(self) -> VirtualCatheterPath | None:
         """The poses that all views show; None while nothing is registered."""
         if self._path is None and self.registration is not None:
-            self._path = self.path_with(self.adjustment)
+            none = self.adjustment.is_none
+            self._path = self.registration.path if none else self.path_with(self.adjustment)
         return self._path
 
     def path_with(self, adjustment: Adjustment) -> VirtualCatheterPath:
         """Return the registration's path as another adjustment would have it."""
+        return self.local_poses.adjusted(adjustment)
+
+    @property
+    def local_poses(self) -> LocalPoses:
+        """The registration's path taken apart, ready to be moved."""
         registration = self._known()
-        if adjustment.is_none:
-            return registration.path
-        return adjusted(registration.path, registration.centerline, self.centre_mm, adjustment)
+        if self._local is None or self._local.path is not registration.path:
+            centres = lumen_centres(registration.path, self.case.pullback)
+            self._local = LocalPoses.of(registration.path, registration.centerline, centres)
+        return self._local
 
     def preview(self, adjustment: Adjustment) -> None:
         """Show a placement while it is being dragged; nothing is recorded."""
@@ -326,14 +331,32 @@ class Session:
         found = landmark_errors(self.path, [each.landmark for each in self.landmarks])
         return {each.id: each for each in found}
 
+    def met(self, landmark: Landmark) -> tuple[float, FloatArray] | None:
+        """Where the path that is shown meets a landmark's place in the CCTA.
+
+        Returns
+        -------
+        tuple of float and (2,) array, or None
+            Fractional row, and image mm there; None where there is no such place, or no plane meets it.
+        """
+        path = self.path
+        if path is None or landmark.world_mm is None:
+            return None
+        if self._met_on is not path:
+            self._met, self._met_on = {}, path
+        key = tuple(landmark.world_mm.tolist())
+        if key not in self._met:
+            found = path.to_pullback(landmark.world_mm)
+            known = bool(np.isfinite(found.row[0]))
+            self._met[key] = (float(found.row[0]), found.xy_mm[0]) if known else None
+        return self._met[key]
+
     def shown_row(self, landmark: Landmark) -> int | None:
         """Row in which a landmark is seen: its own frame, else where the path passes its place."""
         if landmark.frame is not None:
             return int(np.abs(self.frames - landmark.frame).argmin())
-        if self.path is None or landmark.world_mm is None:
-            return None
-        row = self.path.to_pullback(landmark.world_mm).row[0]
-        return round(float(row)) if np.isfinite(row) else None
+        met = self.met(landmark)
+        return None if met is None else round(met[0])
 
     def set_state(self, name: str, state: State) -> None:
         """Accept, reject or reopen a landmark."""

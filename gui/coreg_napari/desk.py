@@ -1,0 +1,190 @@
+"""Opening in a viewer whatever coreg writes: a case, a result, a cohort. One case at a time."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from platformdirs import user_state_path
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QProgressDialog
+
+from coreg.io.reviewable import Reviewable, WorkItem, is_cohort, open_reviewable, work_list
+from coreg_napari.jobs import Job, Progress
+from coreg_napari.review_window import DOCK, ReviewWindow
+from coreg_napari.work_list_panel import WorkListPanel
+
+_DESKS: WeakKeyDictionary[Any, Desk] = WeakKeyDictionary()
+
+
+class Desk(QObject):
+    """What is open in one napari viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where.
+    ask : callable, optional
+        As in `ReviewWindow`.
+    """
+
+    def __init__(self, viewer: Any, *, ask: Callable[[str, tuple[str, ...]], str] | None = None) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.window: ReviewWindow | None = None
+        self.work_list: WorkListPanel | None = None
+        self.cohort: Path | None = None
+        self.state_folder = user_state_path("coreg", appauthor=False)
+        self.reviewer = _user()
+        self._ask = ask
+        self._dock: QDockWidget | None = None
+        self._job: Job | None = None
+        self._dialog: QProgressDialog | None = None
+        self.last_error = ""
+        viewer.window._qt_window.installEventFilter(self)
+
+    @classmethod
+    def of(cls, viewer: Any) -> Desk:
+        """Return the desk of a viewer; there is one each."""
+        if viewer not in _DESKS:
+            _DESKS[viewer] = cls(viewer)
+        return _DESKS[viewer]
+
+    def open(self, path: Path, *, case: Path | None = None) -> None:
+        """Open a case.toml, a result folder or a cohort; what is read is read beside the screen."""
+        if self._job is not None:
+            self.tell("Something is being opened already.")
+            return
+        if is_cohort(path):
+            title = f"Reading the work list of {path.name}"
+            self._read(title, lambda _tell: work_list(path), self._on_list(path))
+            return
+        if self.window is not None and not self.window.may_close():
+            return
+
+        def work(tell: Progress) -> Reviewable:
+            return open_reviewable(path, case=case, progress=tell)
+
+        self._read(f"Opening {path.name}", work, self.show)
+
+    def open_made(self, title: str, make: Callable[[Progress], Path]) -> None:
+        """Make a case beside the screen, and open it."""
+        if self._job is None:
+            self._read(title, make, self.open)
+
+    def keys_text(self) -> str:
+        """All keyboard shortcuts, a line each."""
+        if self.window is None:
+            return "Open a case first: the keys are those of a review."
+        return "\n".join(f"{each.key}\t{each.what}" for each in self.window.shortcuts())
+
+    def _on_list(self, path: Path) -> Callable[[Any], None]:
+        def show(items: tuple[WorkItem, ...]) -> None:
+            self.cohort = path
+            if self.work_list is None:
+                self.work_list = WorkListPanel()
+                self.work_list.open_requested.connect(self._open_item)
+                self._dock = self.viewer.window.add_dock_widget(
+                    self.work_list, name=DOCK.format("work list"), area="left"
+                )
+            self.work_list.show_items(items)
+            if self.window is None and items:
+                self.work_list.open(0)
+
+        return show
+
+    def _open_item(self, item: WorkItem) -> None:
+        if item.failed:
+            self.tell(f"{item.case_id} cannot be opened: {item.failed}")
+            return
+        self.open(item.folder)
+
+    def show(self, opened: Reviewable) -> None:
+        """Show a case in the place of the one that is open."""
+        if self.window is not None:
+            self.reviewer = self.window.session.reviewer or self.reviewer
+            self.window.close()
+        for layer in list(self.viewer.layers):
+            self.viewer.layers.remove(layer)
+        self.window = ReviewWindow(
+            self.viewer,
+            opened,
+            reviewer=self.reviewer,
+            state_folder=self.state_folder,
+            ask=self._ask,
+        )
+        self.viewer.title = f"coreg: {opened.case.id} (for research use only)"
+        self.window.session.review_changed.connect(self._on_review)
+        if self.work_list is not None:
+            names = [each.case_id for each in self.work_list.items]
+            self.work_list.mark(names.index(opened.case.id) if opened.case.id in names else -1)
+
+    def _on_review(self) -> None:
+        """A case that was saved may stand elsewhere in the list."""
+        if self.window is None or self.window.session.unsaved:
+            return
+        if self.cohort is not None and self.work_list is not None:
+            self.work_list.show_items(work_list(self.cohort))
+
+    def _read(self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None]) -> None:
+        self.last_error = ""
+        job = Job(title, work)
+        self._job = job
+        dialog = QProgressDialog(title, "Cancel", 0, 100, self.viewer.window._qt_window)
+        dialog.setWindowTitle("coreg")
+        dialog.setMinimumDuration(400)
+        dialog.canceled.connect(job.cancel)
+        self._dialog = dialog
+        job.progressed.connect(self._on_progress)
+        job.done.connect(lambda result: self._end(lambda: done(result)))
+        job.failed.connect(lambda text: self._end(lambda: self.tell(text)))
+        job.cancelled.connect(lambda: self._end(lambda: None))
+        job.start()
+
+    def _on_progress(self, stage: str, share: float) -> None:
+        if self._dialog is not None:
+            self._dialog.setLabelText(stage)
+            self._dialog.setValue(min(99, round(100.0 * share)))
+
+    def _end(self, then: Callable[[], None]) -> None:
+        self._job = None
+        if self._dialog is not None:
+            self._dialog.reset()
+            self._dialog.deleteLater()
+            self._dialog = None
+        # Out of the job's own signal, so that what follows may open the next one.
+        QTimer.singleShot(0, then)
+
+    @property
+    def opening(self) -> bool:
+        """Whether something is being read."""
+        return self._job is not None
+
+    def tell(self, text: str) -> None:
+        """Show a message in the viewer."""
+        self.last_error = text
+        if self.window is not None and not self.window.closed:
+            self.window.header.tell(text)
+            return
+        from napari.utils.notifications import show_warning
+
+        show_warning(text)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
+        """Ask before the window is closed with unsaved changes."""
+        if event is not None and event.type() == QEvent.Type.Close and self.window is not None:
+            if not self.window.closed and not self.window.may_close():
+                event.ignore()
+                return True
+            self.window.close()
+        return super().eventFilter(watched, event)  # type: ignore[arg-type]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""

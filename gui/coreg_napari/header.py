@@ -1,0 +1,159 @@
+"""The strip above the sections: which case, which frame, what runs, what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from coreg_napari.session import Session, adjustment_text
+
+VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
+MESSAGE_MS = 12_000
+
+
+class Header(QWidget):
+    """Facts of the case and of the current frame.
+
+    Signals
+    -------
+    cancel_requested
+        What runs should be stopped.
+    """
+
+    cancel_requested = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(6, 2, 6, 2)
+        rows.setSpacing(2)
+        top = QHBoxLayout()
+        self.case = QLabel()
+        self.case.setTextFormat(Qt.TextFormat.RichText)
+        self.verdict = QLabel()
+        self.blinded = QCheckBox("Blinded")
+        self.blinded.setToolTip("Hide the other modality's lumen and errors (key B)")
+        self.blinded.clicked.connect(self._set_blinded)
+        self.progress = QProgressBar()
+        self.progress.setFixedWidth(230)
+        self.progress.setRange(0, 100)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(lambda _=False: self.cancel_requested.emit())
+        for widget in (self.case, self.verdict):
+            top.addWidget(widget)
+        top.addStretch(1)
+        for widget in (self.progress, self.cancel, self.blinded):
+            top.addWidget(widget)
+        rows.addLayout(top)
+        bottom = QHBoxLayout()
+        self.frame = QLabel()
+        self.place = QLabel()
+        for label in (self.frame, self.place):
+            # Its text changes with every frame; the window is not to be laid out anew for that.
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        bottom.addWidget(self.frame, 1)
+        bottom.addWidget(self.place, 1)
+        rows.addLayout(bottom)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setStyleSheet("background: #5a3d1a; color: #ffe8c8; padding: 3px;")
+        rows.addWidget(self.text)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.text.hide)
+        self.text.hide()
+        self.show_progress(None, 0.0)
+        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+            (session.frame_changed, self._show_frame),
+            (session.path_changed, self.refresh),
+            (session.review_changed, self.refresh),
+            (session.view_changed, self.refresh),
+        ]
+        for signal, slot in self._links:
+            signal.connect(slot)
+        self.refresh()
+
+    def tell(self, text: str) -> None:
+        """Show a message for a while."""
+        self.text.setText(text)
+        self.text.show()
+        self._timer.start(MESSAGE_MS)
+
+    def show_progress(self, stage: str | None, share: float) -> None:
+        """Show what runs; None for nothing."""
+        for widget in (self.progress, self.cancel):
+            widget.setVisible(stage is not None)
+        self.progress.setValue(round(100.0 * share))
+        self.progress.setFormat(stage or "")
+
+    def refresh(self) -> None:
+        """Show what the session says."""
+        session, case = self.session, self.session.case
+        facts = [case.pullback.modality, case.vessel, case.pullback.acquisition]
+        self.case.setText(f"<b>{case.id}</b>  " + ", ".join(each for each in facts if each))
+        signed = session.review.sign_off
+        registration = session.registration
+        if signed is not None:
+            text, colour = f"signed off: {signed.decision}", "#2c6e9e"
+        elif registration is None:
+            text, colour = "not registered yet", "#555555"
+        else:
+            by_hand = "" if session.adjustment.is_none else f" by hand: {adjustment_text(session.adjustment)}"
+            verdict = "review" if by_hand and registration.verdict == "good" else registration.verdict
+            text, colour = f"{verdict}{by_hand}", VERDICT_COLOURS[verdict]
+        self.verdict.setText(text + (" *" if session.unsaved else ""))
+        self.verdict.setToolTip("* unsaved changes" if session.unsaved else "saved")
+        self.verdict.setStyleSheet(f"background: {colour}; color: white; padding: 1px 6px;")
+        self.blinded.setChecked(session.blinded)
+        self._show_frame(session.row)
+
+    def _show_frame(self, row: int) -> None:
+        session, pullback = self.session, self.session.case.pullback
+        mirrored = pullback.view != "looking-distal"
+        view = (
+            f"{pullback.view.replace('-', ' ')}{', mirrored by hand' if session.adjustment.mirrored else ''}"
+        )
+        frame = session.frame
+        position = float(pullback.position_mm[row])
+        self.frame.setText(
+            f"{pullback.modality or 'Pullback'}: frame {frame} (console {frame + 1} of "
+            f"{int(session.frames.max()) + 1}), {position:.1f} mm withdrawn, {view}"
+        )
+        self.frame.setStyleSheet("color: #e8b060;" if mirrored or session.adjustment.mirrored else "")
+        path = session.path
+        if path is None:
+            self.place.setText("")
+        elif not path.posed[row]:
+            self.place.setText(f"no place in the CCTA: {path.reason[row]}")
+        else:
+            spread = path.arc_length_sd_mm[row], np.degrees(path.rotation_sd_rad[row])
+            sure = f" (SD {spread[0]:.2f} mm, {spread[1]:.0f} deg)" if np.isfinite(spread).all() else ""
+            doubt = "" if path.reliable[row] else f"; not reliable: {path.reason[row]}"
+            self.place.setText(
+                f"CCTA: {path.arc_length_mm[row]:.1f} mm from the ostium, "
+                f"{np.degrees(path.rotation_rad[row]):.0f} deg{sure}{doubt}"
+            )
+
+    def _set_blinded(self, blinded: bool) -> None:
+        self.session.blinded = blinded
+
+    def close_view(self) -> None:
+        """Stop listening."""
+        self._timer.stop()
+        for signal, slot in self._links:
+            signal.disconnect(slot)

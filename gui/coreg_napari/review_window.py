@@ -1,0 +1,492 @@
+"""One case in a napari window: its views, its panels, the work beside the screen, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QWidget
+
+from coreg.errors import InputError
+from coreg.io.review_files import (
+    Autosave,
+    autosave_path,
+    autosave_path_of_case,
+    read_autosave,
+    remove_autosave,
+    save_autosave,
+)
+from coreg.io.reviewable import Reviewable
+from coreg.registration import Solved
+from coreg.registration.likeness import Likeness, Nearby, best_nearby
+from coreg_napari.align_panel import AlignPanel
+from coreg_napari.along import AlongView
+from coreg_napari.command import FROM_PLACEMENT, GUIDED
+from coreg_napari.cross_sections import CrossSections
+from coreg_napari.header import Header
+from coreg_napari.jobs import Job, Progress
+from coreg_napari.landmark_panel import LandmarkPanel
+from coreg_napari.session import GUIDED_STEP, LockedError, Session
+from coreg_napari.sign_off_panel import SignOffPanel
+from coreg_napari.space import SpaceView
+from coreg_napari.work import left_out, likeness_of, solved_again, solved_case
+
+AUTOSAVE_MS = 1500
+DOCK = "coreg: {}"
+LABELS = {"nonrigid": "register, non-rigid", "rigid": "register, rigid", "from here": "refine from here"}
+
+
+class Key(NamedTuple):
+    """A keyboard shortcut."""
+
+    key: str
+    what: str
+    run: Callable[[], Any]
+
+
+class ReviewWindow:
+    """Shows a case in a napari viewer until it is closed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where.
+    opened : Reviewable
+        What.
+    reviewer : str
+        Who.
+    state_folder : Path
+        For unsaved work on cases that have no result folder yet.
+    ask : callable, optional
+        Takes a question and names of answers, and returns one of them; by default a dialog.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        opened: Reviewable,
+        *,
+        reviewer: str = "",
+        state_folder: Path,
+        ask: Callable[[str, tuple[str, ...]], str] | None = None,
+    ) -> None:
+        self.viewer = viewer
+        self.session = Session(opened, reviewer=reviewer)
+        self.ask = ask or self._ask_in_dialog
+        self._state_folder = state_folder
+        self._jobs: list[Job] = []
+        self._foreground: Job | None = None
+        self._looking: Job | None = None
+        self._look_again = False
+        self.closed = False
+        self._build()
+        self._recover()
+        self._connect()
+        for note in opened.notes:
+            self.header.tell(note)
+        if opened.outlined:
+            self._prepare()
+        else:
+            self.header.tell(
+                "This case has no outlines of both lumens yet, so that it can be looked at but not "
+                f"registered here. Run: coreg register {opened.case_path} --out DIR, then: coreg view DIR"
+            )
+
+    # Building.
+
+    def _build(self) -> None:
+        session = self.session
+        self.header = Header(session)
+        self.sections = CrossSections(session, self.viewer)
+        self.along = AlongView(session)
+        self.space = SpaceView(session)
+        self.align = AlignPanel(session)
+        self.landmarks = LandmarkPanel(session)
+        self.sign_off = SignOffPanel(session)
+        self.tabs = QTabWidget()
+        for widget, name in (
+            (self.align, "Align"),
+            (self.landmarks, "Landmarks"),
+            (self.sign_off, "Sign off"),
+        ):
+            self.tabs.addTab(widget, name)
+        self._docks = [
+            self._dock(self.header, "case", "top", bare=True),
+            self._dock(self.along, "along the vessel", "bottom"),
+            self._dock(self.space, "in space", "right"),
+            self._dock(self.tabs, "review", "right"),
+        ]
+        self._arrange()
+
+    def _dock(self, widget: QWidget, name: str, area: str, *, bare: bool = False) -> QDockWidget:
+        dock: QDockWidget = self.viewer.window.add_dock_widget(
+            widget, name=DOCK.format(name), area=area, tabify=False
+        )
+        if bare:
+            dock.setTitleBarWidget(QWidget())
+        return dock
+
+    def _arrange(self) -> None:
+        window = self.main_window
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        window.setCorner(Qt.Corner.TopRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        _header, along, space, review = self._docks
+        window.resizeDocks([along], [400], Qt.Orientation.Vertical)
+        window.resizeDocks([space, review], [400, 400], Qt.Orientation.Horizontal)
+        window.resizeDocks([space, review], [320, 520], Qt.Orientation.Vertical)
+        QTimer.singleShot(0, self.sections.fit)
+
+    @property
+    def main_window(self) -> Any:
+        """The Qt window."""
+        return self.viewer.window._qt_window
+
+    def _connect(self) -> None:
+        session = self.session
+        self._autosave_timer = QTimer()
+        self._autosave_timer.setSingleShot(True)
+        self._autosave_timer.setInterval(AUTOSAVE_MS)
+        self._autosave_timer.timeout.connect(self.autosave)
+        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+            (session.review_changed, self._on_change),
+            (session.path_changed, self._on_change),
+        ]
+        for signal, slot in self._links:
+            signal.connect(slot)
+        self.header.cancel_requested.connect(self.cancel)
+        self.align.run_requested.connect(self.run)
+        self.align.nearby_requested.connect(self.look_nearby)
+        self.sign_off.save_requested.connect(self.save)
+        for panel in (self.align, self.sign_off):
+            panel.message.connect(self.header.tell)
+        self.landmarks.resolve_requested.connect(self.resolve)
+        self.landmarks.leave_one_out_requested.connect(self.leave_one_out)
+        self.landmarks.pick_mode_changed.connect(self._set_pick_mode)
+        self.sections.pick_done.connect(self.landmarks.end_pick)
+        self.sections.refused.connect(self.header.tell)
+        for each in self.shortcuts():
+            self.viewer.bind_key(each.key, partial(_pressed, each.run), overwrite=True)
+
+    def shortcuts(self) -> tuple[Key, ...]:
+        """All keyboard shortcuts."""
+        session, align = self.session, self.align
+        guarded = align.guarded
+        step = lambda by: lambda: session.go_to_row(session.row + by)  # noqa: E731
+        return (
+            Key("PageUp", "ten frames proximal", step(-10)),
+            Key("PageDown", "ten frames distal", step(10)),
+            Key(",", "shift proximally by a frame", lambda: align.nudge(frames=-1.0)),
+            Key(".", "shift distally by a frame", lambda: align.nudge(frames=1.0)),
+            Key("[", "turn by -2 degrees", lambda: align.nudge(degrees=-2.0)),
+            Key("]", "turn by 2 degrees", lambda: align.nudge(degrees=2.0)),
+            Key("Shift-[", "turn by -10 degrees", lambda: align.nudge(degrees=-10.0)),
+            Key("Shift-]", "turn by 10 degrees", lambda: align.nudge(degrees=10.0)),
+            Key("Control-Z", "undo", lambda: guarded(session.undo)),
+            Key("Control-Shift-Z", "redo", lambda: guarded(session.redo)),
+            Key("J", "next landmark", lambda: self.step_landmark(1)),
+            Key("K", "previous landmark", lambda: self.step_landmark(-1)),
+            Key("A", "accept the selected landmark", lambda: self._set_state("accepted")),
+            Key("R", "reject the selected landmark", lambda: self._set_state("rejected")),
+            Key("N", "new landmark", lambda: guarded(session.add_landmark)),
+            Key("P", "set the selected landmark in the pullback", lambda: self.landmarks.pick("pullback")),
+            Key("C", "set the selected landmark in the CCTA", lambda: self.landmarks.pick("ccta")),
+            Key("B", "blinded", lambda: setattr(session, "blinded", not session.blinded)),
+            Key("F", "fit the sections into the window", self.sections.fit),
+            Key("S", "save", self.save),
+        )
+
+    def step_landmark(self, by: int) -> None:
+        """Select the landmark after or before the selected one."""
+        names = [each.landmark.id for each in self.session.landmarks]
+        if names:
+            at = names.index(self.session.selected) if self.session.selected in names else -1
+            self.session.select(names[(at + by) % len(names)])
+
+    def _set_state(self, state: Any) -> None:
+        if self.session.selected:
+            self.align.guarded(lambda: self.session.set_state(self.session.selected, state))
+
+    def _set_pick_mode(self, mode: str) -> None:
+        self.sections.pick_mode = mode  # type: ignore[assignment]
+
+    # Work beside the screen.
+
+    def _start(self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None]) -> Job:
+        job = Job(title, work)
+        job.done.connect(lambda result: None if self.closed else self._taken(done, result))
+        job.failed.connect(lambda text: None if self.closed else self.header.tell(f"{title}: {text}"))
+        job.finished.connect(lambda: self._jobs.remove(job) if job in self._jobs else None)
+        self._jobs.append(job)
+        return job
+
+    def _taken(self, done: Callable[[Any], None], result: Any) -> None:
+        try:
+            done(result)
+        except (LockedError, ValueError) as error:
+            self.header.tell(str(error))
+
+    def _in_foreground(
+        self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None]
+    ) -> None:
+        if self._foreground is not None:
+            self.header.tell(f"{self._foreground.title} is still running; wait for it or cancel it.")
+            return
+        job = self._start(title, work, done)
+        self._foreground = job
+        job.progressed.connect(lambda stage, share: self._show(job, stage, share))
+        job.cancelled.connect(lambda: self.header.tell(f"{title}: cancelled; nothing was changed."))
+        job.finished.connect(lambda: self._end_foreground(job))
+        self.header.show_progress(title, 0.0)
+        job.start()
+
+    def _show(self, job: Job, stage: str, share: float) -> None:
+        if job is self._foreground and not self.closed:
+            self.header.show_progress(stage, share)
+
+    def _end_foreground(self, job: Job) -> None:
+        if job is self._foreground:
+            self._foreground = None
+            if not self.closed:
+                self.header.show_progress(None, 0.0)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work runs that the user waits for."""
+        return self._foreground is not None
+
+    def cancel(self) -> None:
+        """Stop what the user waits for."""
+        if self._foreground is not None:
+            self._foreground.cancel()
+
+    def _prepare(self) -> None:
+        case, registration = self.session.case, self.session.registration
+        work = partial(likeness_of, case, registration)
+        self._start("getting ready", work, self._on_likeness).start()
+
+    def _on_likeness(self, likeness: Likeness) -> None:
+        self.session.set_prepared(likeness, None)
+        case, before = self.session.case, self.session.registration
+        if before is None and not self.session.locked:
+            self._in_foreground(
+                "register, non-rigid",
+                lambda tell: solved_case(case, before, "nonrigid", None, tell),
+                self._on_first,
+            )
+            return
+        # The state to solve again from is not kept in files.
+        work = lambda tell: solved_case(case, before, "nonrigid", None, tell)  # noqa: E731
+        self._start(
+            "getting ready", work, self._on_state
+        ).start()
+
+    def _on_state(self, solved: Solved) -> None:
+        self.session.set_prepared(None, self.session.solved or solved)
+
+    def _on_first(self, solved: Solved) -> None:
+        self.session.take_first(solved.registration)
+        self.session.set_prepared(None, solved)
+
+    def run(self, method: Any) -> None:
+        """Register anew: ``nonrigid``, ``rigid``, or ``from here``."""
+        session = self.session
+        if session.locked or not session.opened.outlined:
+            self.header.tell("Reopen the review first." if session.locked else "There are no outlines yet.")
+            return
+        case, before, path = session.case, session.registration, session.path
+        how = {"nonrigid": (), "rigid": ("--method", "rigid"), "from here": (FROM_PLACEMENT,)}[method]
+
+        def done(solved: Solved) -> None:
+            session.set_registration(solved.registration, LABELS[method], how=how)
+            if method != "rigid":
+                session.set_prepared(None, solved)
+
+        self._in_foreground(LABELS[method], lambda tell: solved_case(case, before, method, path, tell), done)
+
+    def resolve(self) -> None:
+        """Solve again with the accepted landmarks as guides."""
+        session = self.session
+        if session.locked or session.solved is None:
+            self.header.tell(
+                "Reopen the review first."
+                if session.locked
+                else "The state to solve again from is not ready yet: wait a few seconds."
+            )
+            return
+        solved, accepted, before = session.solved, session.accepted, session.registration
+        if not accepted:
+            self.header.tell("Accept or correct at least one landmark with both halves first.")
+            return
+        names = ", ".join(each.id for each in accepted)
+
+        def done(again: Solved) -> None:
+            session.set_registration(
+                again.registration, GUIDED_STEP, how=(GUIDED,), detail=f"guided by {names}"
+            )
+            session.set_prepared(None, again)
+
+        self._in_foreground("solve again", lambda tell: solved_again(solved, accepted, before, tell), done)
+
+    def leave_one_out(self) -> None:
+        """Measure each accepted landmark on a path found without it."""
+        session = self.session
+        solved, accepted = session.solved, session.accepted
+        if solved is None or not accepted:
+            self.header.tell("Accept landmarks first, and wait until the registration is ready.")
+            return
+        self._in_foreground(
+            "leave one out", lambda tell: left_out(solved, accepted, tell), session.set_left_out
+        )
+
+    def look_nearby(self) -> None:
+        """Search the neighbourhood of the placement for a better one; the last wish counts."""
+        session = self.session
+        if session.likeness is None or session.registration is None or session.path is None:
+            return
+        if self._looking is not None:
+            self._look_again = True
+            return
+        likeness, registration, local = session.likeness, session.registration, session.local_poses
+        adjustment = session.adjustment
+
+        def work(_tell: Progress) -> Nearby:
+            return best_nearby(
+                likeness,
+                local.path,
+                local.centerline,
+                local.centre_mm,
+                adjustment,
+                radius_scale=registration.radius_scale,
+            )
+
+        job = self._start("look nearby", work, lambda found: self._on_nearby(adjustment, found))
+        self._looking = job
+        job.finished.connect(self._end_looking)
+        job.start()
+
+    def _on_nearby(self, asked: Any, found: Nearby) -> None:
+        if asked == self.session.adjustment:
+            self.align.show_nearby(found)
+
+    def _end_looking(self) -> None:
+        self._looking = None
+        if self._look_again and not self.closed:
+            self._look_again = False
+            self.look_nearby()
+
+    # Saving and closing.
+
+    @property
+    def autosave_file(self) -> Path:
+        """Where unsaved work is kept."""
+        opened = self.session.opened
+        if opened.folder is not None:
+            return autosave_path(opened.folder)
+        return autosave_path_of_case(self._state_folder, opened.case.id, opened.case_path)
+
+    def _on_change(self) -> None:
+        if self.session.unsaved:
+            self._autosave_timer.start()
+
+    def autosave(self) -> None:
+        """Keep unsaved work where a crash does not lose it."""
+        if not self.session.unsaved:
+            return
+        try:
+            save_autosave(self.autosave_file, self.session.review, self.session.outcome())
+        except InputError as error:
+            self.header.tell(f"Unsaved work cannot be kept: {error}")
+
+    def _recover(self) -> None:
+        try:
+            kept = read_autosave(self.autosave_file, case_id=self.session.case.id)
+        except InputError as error:
+            self.header.tell(f"Unsaved work of an earlier run cannot be read: {error}")
+            return
+        if kept is None:
+            return
+        question = f"Unsaved work on {self.session.case.id} of {kept.time} was found. Take it up again?"
+        if self.ask(question, ("Take it up", "Discard")) == "Take it up":
+            self._take_up(kept)
+        else:
+            remove_autosave(self.autosave_file)
+
+    def _take_up(self, kept: Autosave) -> None:
+        self.session.recover(kept.review, kept.registration)
+
+    def save(self) -> bool:
+        """Write the review; where there is no folder yet, ask for one. Whether it was written."""
+        session = self.session
+        kept = self.autosave_file
+        folder = session.folder or self._ask_folder()
+        if folder is None:
+            return False
+        try:
+            session.save(folder)
+            remove_autosave(kept)
+        except (InputError, OSError, ValueError) as error:
+            self.header.tell(f"Not saved: {error}")
+            return False
+        self._autosave_timer.stop()
+        self.header.tell(f"Saved into {folder}.")
+        return True
+
+    def _ask_folder(self) -> Path | None:
+        start = self.session.opened.case_path.parent
+        chosen = QFileDialog.getExistingDirectory(self.main_window, "Folder for the review", str(start))
+        return Path(chosen) if chosen else None
+
+    def may_close(self) -> bool:
+        """Ask what becomes of unsaved changes; whether the case may be closed."""
+        if not self.session.unsaved:
+            return True
+        answer = self.ask(f"{self.session.case.id} has unsaved changes.", ("Save", "Discard", "Cancel"))
+        if answer == "Save":
+            return self.save()
+        if answer == "Discard":
+            self._autosave_timer.stop()
+            remove_autosave(self.autosave_file)
+            return True
+        return False
+
+    def _ask_in_dialog(self, question: str, answers: tuple[str, ...]) -> str:
+        box = QMessageBox(self.main_window)
+        box.setWindowTitle("coreg")
+        box.setText(question)
+        buttons = {box.addButton(each, QMessageBox.ButtonRole.ActionRole): each for each in answers}
+        box.exec()
+        clicked = box.clickedButton()
+        return buttons.get(clicked, answers[-1])  # type: ignore[call-overload, no-any-return]
+
+    def close(self) -> None:
+        """Stop what runs, and take everything out of the viewer."""
+        if self.closed:
+            return
+        self.closed = True
+        self._autosave_timer.stop()
+        for signal, slot in self._links:
+            signal.disconnect(slot)
+        for job in list(self._jobs):
+            job.cancel()
+        for each in self.shortcuts():
+            self.viewer.bind_key(each.key, None, overwrite=True)
+        for view in (
+            self.sections,
+            self.along,
+            self.space,
+            self.align,
+            self.landmarks,
+            self.sign_off,
+            self.header,
+        ):
+            view.close_view()
+        for dock in self._docks:
+            self.viewer.window.remove_dock_widget(dock)
+
+
+def _pressed(run: Callable[[], Any], _viewer: Any) -> None:
+    run()

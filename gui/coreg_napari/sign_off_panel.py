@@ -1,0 +1,154 @@
+"""The panel for the decision: verdict, comment, sign-off, audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from coreg.review import Decision, Event
+from coreg_napari.session import LockedError, Session
+
+
+class SignOffPanel(QWidget):
+    """Shows the program's verdict, takes the reader's.
+
+    Signals
+    -------
+    save_requested
+        The review should be written.
+    message : str
+        For the user.
+    """
+
+    save_requested = Signal()
+    message = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        layout = QVBoxLayout(self)
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        verdict = QGroupBox("The program's verdict")
+        QVBoxLayout(verdict).addWidget(self.verdict)
+        layout.addWidget(verdict)
+        layout.addWidget(self._decision())
+        trail = QGroupBox("Audit trail")
+        rows = QVBoxLayout(trail)
+        self.trail = QListWidget()
+        self.trail.setWordWrap(True)
+        self.trail.setMinimumHeight(60)
+        rows.addWidget(self.trail)
+        layout.addWidget(trail, 1)
+        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+            (session.review_changed, self.refresh),
+            (session.path_changed, self.refresh),
+        ]
+        for signal, slot in self._links:
+            signal.connect(slot)
+        self.refresh()
+
+    def _decision(self) -> QWidget:
+        box = QGroupBox("Your decision")
+        rows = QVBoxLayout(box)
+        line = QHBoxLayout()
+        line.addWidget(QLabel("Reviewer"))
+        self.reviewer = QLineEdit(self.session.reviewer)
+        self.reviewer.setPlaceholderText("initials or a reader's number, no patient data")
+        self.reviewer.setMaxLength(64)
+        self.reviewer.textEdited.connect(self._set_reviewer)
+        line.addWidget(self.reviewer, 1)
+        rows.addLayout(line)
+        self.comment = QPlainTextEdit()
+        self.comment.setPlaceholderText("Comment")
+        self.comment.setMaximumHeight(56)
+        self.comment.setTabChangesFocus(True)
+        self.comment.textChanged.connect(self._set_comment)
+        rows.addWidget(self.comment)
+        line = QHBoxLayout()
+        self.approve = QPushButton("Approve")
+        self.reject = QPushButton("Reject")
+        self.reopen = QPushButton("Reopen")
+        self.save = QPushButton("Save")
+        self.save.setToolTip("Ctrl+S")
+        self.approve.clicked.connect(lambda _=False: self.decide("approved"))
+        self.reject.clicked.connect(lambda _=False: self.decide("rejected"))
+        self.reopen.clicked.connect(lambda _=False: self.session.reopen())
+        self.save.clicked.connect(lambda _=False: self.save_requested.emit())
+        for button in (self.approve, self.reject, self.reopen, self.save):
+            line.addWidget(button)
+        rows.addLayout(line)
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        rows.addWidget(self.state)
+        return box
+
+    def decide(self, decision: Decision) -> None:
+        """Sign off, and save."""
+        try:
+            self.session.sign_off(decision)
+        except (LockedError, ValueError) as error:
+            self.message.emit(str(error))
+            return
+        self.save_requested.emit()
+
+    def _set_reviewer(self, name: str) -> None:
+        self.session.reviewer = name.strip()
+
+    def _set_comment(self) -> None:
+        if not self.session.locked:
+            self.session.set_comment(self.comment.toPlainText())
+
+    def refresh(self) -> None:
+        """Show what the session says."""
+        session, review = self.session, self.session.review
+        outcome = session.outcome()
+        if outcome is None:
+            self.verdict.setText("Nothing is registered yet.")
+        else:
+            reasons = "".join(f"<br>- {reason}" for reason in outcome.reasons)
+            self.verdict.setText(f"<b>{outcome.verdict}</b>{reasons}")
+        signed = review.sign_off
+        text = review.comment if signed is None else signed.comment
+        if self.comment.toPlainText() != text:
+            self.comment.blockSignals(True)
+            self.comment.setPlainText(text)
+            self.comment.blockSignals(False)
+        free = signed is None
+        self.comment.setReadOnly(not free)
+        for button in (self.approve, self.reject):
+            button.setEnabled(free and outcome is not None)
+        self.reopen.setEnabled(not free)
+        if signed is not None:
+            state = f"Signed off: <b>{signed.decision}</b> by {signed.reviewer}, {signed.time}"
+        else:
+            state = "Not signed off."
+        self.state.setText(state + (" Unsaved changes." if session.unsaved else ""))
+        if self.trail.count() != len(review.events):
+            self.trail.clear()
+            self.trail.addItems([_line(each) for each in review.events])
+            self.trail.scrollToBottom()
+
+    def close_view(self) -> None:
+        """Stop listening."""
+        for signal, slot in self._links:
+            signal.disconnect(slot)
+
+
+def _line(event: Event) -> str:
+    detail = f" ({event.detail})" if event.detail else ""
+    return f"{event.time}  {event.reviewer or 'no name'}: {event.action}{detail}"
