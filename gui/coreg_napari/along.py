@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.backend_bases import Event, MouseButton, MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from coreg_napari.along_data import AlongData, Shown
@@ -28,6 +30,8 @@ class AlongView(QWidget):
     parent : QWidget, optional
         As Qt has it.
     """
+
+    drawn = QtSignal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -112,6 +116,8 @@ class AlongView(QWidget):
 
     def close_view(self) -> None:
         """Let go of the session, and of the figure."""
+        if not self._connections:
+            return
         self._timer.stop()
         for signal, slot in self._connections:
             signal.disconnect(slot)
@@ -153,6 +159,12 @@ class AlongView(QWidget):
         else:
             self._draw_content()
             self._draw_cursor()
+        self.drawn.emit()
+
+    @property
+    def pixels(self) -> npt.NDArray[np.uint8] | None:
+        """What is drawn now, shape (rows, columns, 4); None while nothing is."""
+        return None if self._filled is None else np.array(self.canvas.buffer_rgba())
 
     def _notes(self) -> tuple[str, str, str, str]:
         session = self.session

@@ -87,6 +87,8 @@ class Shown:
         Of the path; all without one.
     sd_mm : (N,) array
         Standard deviation of the place along the vessel.
+    placed : bool
+        Whether there is a path at all.
     """
 
     pullback_cut: RgbaArray | None
@@ -98,6 +100,7 @@ class Shown:
     reliable: BoolArray
     posed: BoolArray
     sd_mm: FloatArray
+    placed: bool
 
 
 class AlongData:
@@ -188,6 +191,7 @@ class AlongData:
             np.ones(count, dtype=bool) if path is None else path.reliable,
             np.ones(count, dtype=bool) if path is None else path.posed,
             np.full(count, np.nan) if path is None else path.arc_length_sd_mm,
+            path is not None,
         )
 
     def _pullback_at(self, angle_rad: float) -> tuple[RgbaArray | None, FloatArray]:

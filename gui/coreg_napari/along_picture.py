@@ -94,7 +94,7 @@ class AlongPicture:
         self.figure = Figure(dpi=100, facecolor=BACKGROUND)
         self.axes: list[Axes] = [self.figure.add_axes((0.1, 0.1, 0.8, 0.2), label=str(i)) for i in range(4)]
         self.pullback_axes, self.ccta_axes, self.area_axes, self.spread_axes = self.axes
-        names = (f"{modality} cut\n(mm)", "CCTA cut\n(mm)", "lumen area\n(mm²)", "±1, ±2 SD of\nplace (mm)")
+        names = (f"{modality} cut\n(mm)", "CCTA cut\n(mm)", "lumen area\n(mm²)", "±1, ±2 SD\n(mm)")
         for axes, name in zip(self.axes, names, strict=True):
             self._dress(axes, name)
         self._limit(reach_mm, pullback_area_mm2)
@@ -272,8 +272,9 @@ class AlongPicture:
         position = self._position_mm
         for image, cut in ((self.pullback_image, shown.pullback_cut), (self.ccta_image, shown.ccta_cut)):
             image.set_data(np.zeros((1, 1, 4), np.uint8) if cut is None else cut)
-        for edge in (self.pullback_edge, self.pullback_in_ccta):
-            _set_edge(edge, position, shown.pullback_edge_mm)
+        _set_edge(self.pullback_edge, position, shown.pullback_edge_mm)
+        carried = np.where(shown.posed[:, None], shown.pullback_edge_mm, np.nan)
+        _set_edge(self.pullback_in_ccta, position, carried)
         for edge in (self.ccta_edge, self.ccta_in_pullback):
             _set_edge(edge, position, shown.ccta_edge_mm)
         self.pullback_area.set_data(position, shown.pullback_area_mm2)
@@ -283,16 +284,23 @@ class AlongPicture:
         self._flag(shown)
         guests = (*self.ccta_in_pullback, *self.pullback_in_ccta, self.ccta_area)
         for artist in guests:
-            artist.set_visible(not blinded)
+            artist.set_visible(not blinded and shown.placed)
         wide = usual_range(2.0 * shown.sd_mm, least=(0.0, 0.1), kept=0.98)[1]
         doubt, away = shown.posed & ~shown.reliable, ~shown.posed
         lower = Lower(
-            notes, (not blinded, True, bool(doubt.any()), bool(away.any())), float(np.ceil(2.0 * wide)) / 2.0
+            notes,
+            (not blinded and shown.placed, True, bool(doubt.any()), bool(away.any())),
+            float(np.ceil(2.0 * wide)) / 2.0,
         )
         anew, self._lower = lower != self._lower, lower
         if anew:
             self._write(lower)
         return anew
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What each axis says is missing."""
+        return tuple(word.get_text() for word in self._notes)
 
     def _write(self, lower: Lower) -> None:
         for word, text in zip(self._notes, lower.notes, strict=True):
@@ -300,7 +308,7 @@ class AlongPicture:
         for word, seen in zip(self._keys, lower.keys, strict=True):
             word.set_visible(seen)
         top = lower.spread_mm
-        self.spread_axes.set(ylim=(-1.15 * top, 1.15 * top), yticks=[-top, 0.0, top])
+        self.spread_axes.set(ylim=(-1.15 * top, 1.15 * top), yticks=[-top, top])
 
     def _flag(self, shown: Shown) -> None:
         doubt, away = shown.posed & ~shown.reliable, ~shown.posed
@@ -321,7 +329,7 @@ class AlongPicture:
         for word, at in zip(self._selected_names, (marks.pullback_mm, marks.ccta_mm), strict=True):
             place = at[looks == "selected"]
             known = len(place) > 0 and bool(np.isfinite(place[0]))
-            word.set_text(f"  {selected}" if known else "")
+            word.set_text(selected if known else "")
             if known:
                 self._set_beside(word, float(place[0]))
 
@@ -329,7 +337,7 @@ class AlongPicture:
         """Write right of a place, or left of it near the right border."""
         first, last = self.pullback_axes.get_xlim()
         share = (position_mm - first) / (last - first)
-        word.set(x=share + (0.006 if share < 0.9 else -0.006), y=0.97, ha="left" if share < 0.9 else "right")
+        word.set(x=share + (0.011 if share < 0.9 else -0.011), y=0.97, ha="left" if share < 0.9 else "right")
 
     def move_cursor(self, position_mm: float) -> None:
         """Put the cursor at a position in mm."""
