@@ -166,6 +166,8 @@ class AlignPanel(QWidget):
         grid.addWidget(self.mirrored, 3, 0, 1, 2)
         self.likeness = QLabel()
         self.likeness.setWordWrap(True)
+        # Room for two lines, so that nothing jumps while a slider is dragged.
+        self.likeness.setMinimumHeight(2 * self.likeness.fontMetrics().lineSpacing() + 4)
         grid.addWidget(self.likeness, 4, 0, 1, 2)
         line = QHBoxLayout()
         self.to_best = _button("Go to best nearby", "Take the best shift and turn of the neighbourhood")

@@ -120,7 +120,8 @@ class ReviewWindow:
             self._dock(self.space, "in space", "right"),
             self._dock(self.tabs, "review", "right"),
         ]
-        self._arrange()
+        # Once the window has given all of them a place.
+        QTimer.singleShot(0, self._arrange)
 
     def _dock(self, widget: QWidget, name: str, area: str, *, bare: bool = False) -> QDockWidget:
         dock: QDockWidget = self.viewer.window.add_dock_widget(
@@ -131,13 +132,15 @@ class ReviewWindow:
         return dock
 
     def _arrange(self) -> None:
+        if self.closed:
+            return
         window = self.main_window
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         window.setCorner(Qt.Corner.TopRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         _header, along, space, review = self._docks
         window.resizeDocks([along], [400], Qt.Orientation.Vertical)
         window.resizeDocks([space, review], [400, 400], Qt.Orientation.Horizontal)
-        window.resizeDocks([space, review], [320, 520], Qt.Orientation.Vertical)
+        window.resizeDocks([space, review], [290, 560], Qt.Orientation.Vertical)
         QTimer.singleShot(0, self.sections.fit)
 
     @property
