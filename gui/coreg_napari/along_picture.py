@@ -22,16 +22,13 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from coreg.report.figures_along import usual_range
-from coreg.report.style import DOUBT, LANDMARK, LUMEN, WALL, along_vessel, spans
-from coreg.review import ACCEPTED
+from coreg.report.style import along_vessel, spans
 from coreg_napari.along_data import Columns, Marks, Shown
+from coreg_napari.colours import CCTA_LUMEN, DOUBTFUL, FAINT, PULLBACK_LUMEN, STATE_COLOURS
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-# The report's palette; its blue for the pullback is too dark on a dark ground.
-PULLBACK_COLOUR, CCTA_COLOUR, SPREAD_COLOUR = WALL, LUMEN, "#c8c8c8"
-PROPOSED_COLOUR, REJECTED_COLOUR = "#F0E442", "#8c8c8c"
 BACKGROUND, PANEL, CONTROL, TEXT, NOTE = "#262930", "#1b1d22", "#414851", "#f0f1f2", "#9aa0aa"
 SIZE = 8.0
 # Inches at 100 dots each: margins, gaps, and how the rest is shared between cut, cut, areas and spread.
@@ -101,7 +98,7 @@ class AlongPicture:
         extent = (columns.first_mm, columns.last_mm, -reach_mm, reach_mm)
         self.pullback_image = self._image(self.pullback_axes, extent)
         self.ccta_image = self._image(self.ccta_axes, extent)
-        self._shade = [self._bars(axes, facecolor=DOUBT, alpha=0.2) for axes in self.axes[2:]]
+        self._shade = [self._bars(axes, facecolor=DOUBTFUL, alpha=0.2) for axes in self.axes[2:]]
         self._hatch = [
             self._bars(axes, facecolor="none", edgecolor="#5c626d", hatch="////") for axes in self.axes[1:]
         ]
@@ -182,14 +179,14 @@ class AlongPicture:
         def edge(axes: Axes, colour: str, style: dict[str, Any]) -> Edge:
             return Edge(*(self._line(axes, color=colour, **style) for _ in range(2)))
 
-        self.pullback_edge = edge(self.pullback_axes, PULLBACK_COLOUR, own)
-        self.ccta_in_pullback = edge(self.pullback_axes, CCTA_COLOUR, other)
-        self.ccta_edge = edge(self.ccta_axes, CCTA_COLOUR, own)
-        self.pullback_in_ccta = edge(self.ccta_axes, PULLBACK_COLOUR, other)
+        self.pullback_edge = edge(self.pullback_axes, PULLBACK_LUMEN, own)
+        self.ccta_in_pullback = edge(self.pullback_axes, CCTA_LUMEN, other)
+        self.ccta_edge = edge(self.ccta_axes, CCTA_LUMEN, own)
+        self.pullback_in_ccta = edge(self.ccta_axes, PULLBACK_LUMEN, other)
 
     def _add_profiles(self) -> None:
-        self.ccta_area = self._line(self.area_axes, color=CCTA_COLOUR, linewidth=1.3)
-        self.pullback_area = self._line(self.area_axes, color=PULLBACK_COLOUR, linewidth=1.5)
+        self.ccta_area = self._line(self.area_axes, color=CCTA_LUMEN, linewidth=1.3)
+        self.pullback_area = self._line(self.area_axes, color=PULLBACK_LUMEN, linewidth=1.5)
         nothing = np.zeros(len(self._position_mm))
         self._bands = []
         for factor, alpha in ((2.0, 0.3), (1.0, 0.5)):
@@ -198,7 +195,7 @@ class AlongPicture:
                 self._position_mm,
                 nothing,
                 nothing,
-                color=SPREAD_COLOUR,
+                color=FAINT,
                 alpha=alpha,
                 linewidth=0.0,
                 animated=True,
@@ -209,12 +206,12 @@ class AlongPicture:
 
     def _add_marks(self) -> None:
         """Rejected ones faint, the selected one strong."""
+        usual, faint = {"alpha": 0.95, "size": 5.0, "width": 0.8}, {"alpha": 0.45, "size": 4.0, "width": 0.6}
         looks: dict[str, dict[str, Any]] = {
-            "rejected": {"color": REJECTED_COLOUR, "alpha": 0.45, "size": 4.0, "width": 0.6},
-            "proposed": {"color": PROPOSED_COLOUR, "alpha": 0.9, "size": 5.0, "width": 0.8},
-            "accepted": {"color": LANDMARK, "alpha": 0.95, "size": 5.0, "width": 0.8},
-            "selected": {"color": "white", "alpha": 1.0, "size": 8.0, "width": 1.4},
+            state: {"color": colour} | (faint if state == "rejected" else usual)
+            for state, colour in STATE_COLOURS.items()
         }
+        looks["selected"] = {"color": "white", "alpha": 1.0, "size": 8.0, "width": 1.4}
         self.marks: dict[str, tuple[MarkSet, MarkSet]] = {}
         for name, look in looks.items():
             self.marks[name] = (
@@ -246,7 +243,7 @@ class AlongPicture:
             axes.text(0.5, 0.1, "", transform=axes.transAxes, ha="center", **WORDS | {"color": NOTE})
             for axes in self.axes
         ]
-        keys = (("CCTA", CCTA_COLOUR), (self._modality, PULLBACK_COLOUR), ("not reliable", DOUBT))
+        keys = (("CCTA", CCTA_LUMEN), (self._modality, PULLBACK_LUMEN), ("not reliable", DOUBTFUL))
         self._keys = [self._key(i, *each) for i, each in enumerate((*keys, ("//// no pose", NOTE)))]
 
     def _key(self, place: int, text: str, colour: str) -> Text:
@@ -319,7 +316,10 @@ class AlongPicture:
 
     def mark(self, marks: Marks, selected: str) -> None:
         """Take the landmarks, and the id of the one to emphasise."""
-        looks = np.array([_look(each.landmark.id == selected, each.state) for each in marks.landmarks], str)
+        looks = np.array(
+            ["selected" if each.landmark.id == selected else each.state for each in marks.landmarks],
+            dtype=str,
+        )
         for name, sets in self.marks.items():
             for each, position_mm in zip(sets, (marks.pullback_mm, marks.ccta_mm), strict=True):
                 at = position_mm[looks == name]
@@ -361,12 +361,6 @@ class AlongPicture:
             *self._selected_names,
         ):
             yield artist.axes, artist
-
-
-def _look(selected: bool, state: str) -> str:
-    if selected:
-        return "selected"
-    return "accepted" if state in ACCEPTED else state
 
 
 def _set_edge(edge: Edge, position_mm: FloatArray, edge_mm: FloatArray) -> None:

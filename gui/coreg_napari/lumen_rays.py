@@ -22,6 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 RAYS = 48
 REACH_MM = 7.0
 STEP_MM = 0.25
+# Distances to a surface are known this far from the vessel's line; more takes seconds.
+TUBE_MM, TUBE_STEP_MM = 5.0, 0.4
 # What lies beyond the volume is not lumen.
 BEYOND = -0.5
 # Where a catheter lies outside of the lumen, rays start on the nearest of these rings about it that does not.
@@ -44,7 +46,7 @@ def lumen_level(lumen: Volume | Surface, around_mm: FloatArray) -> Volume:
         If a label has no voxel near the points.
     """
     if isinstance(lumen, Surface):
-        distance = signed_distance(lumen, around_mm, reach_mm=REACH_MM)
+        distance = signed_distance(lumen, around_mm, reach_mm=TUBE_MM, spacing_mm=TUBE_STEP_MM)
         return Volume(-np.asarray(distance.values), distance.index_to_world)
     label = cropped_volume(lumen, around_mm, margin_mm=1.5 * REACH_MM)
     inside = np.asarray(label.values != 0, dtype=np.float32)

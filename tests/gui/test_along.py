@@ -26,8 +26,9 @@ from coreg.report.cuts import areas_mm2, lumen_outlines
 from coreg.result import Registration
 from coreg.signed_distance import label_surface
 from coreg.volume import Volume
-from coreg_napari.along_data import AlongData, columns_of, crossed_rows, edges_mm, joined
+from coreg_napari.along_data import AlongData, columns_of, crossed_rows
 from coreg_napari.lumen_rays import lumen_level, ray_lumen
+from coreg_napari.outlines import edges_mm, joined
 from coreg_napari.session import Session
 
 COUNT, STEP_MM, VOXEL_MM = 61, 0.5, 0.25
