@@ -28,8 +28,6 @@ RgbaArray = npt.NDArray[np.uint8]
 COLUMNS, PIXELS = 1000, 120
 # How much wall a cut shows around the lumen, and how far it goes where no lumen is known.
 WALL_MM, NO_LUMEN_REACH_MM = 1.0, 4.0
-# Farther from the catheter a plane meets points that its frame does not show.
-SEEN_MM = 10.0
 
 
 class Columns(NamedTuple):
@@ -197,11 +195,12 @@ class AlongData:
         reviewed, path = self.session.landmarks, self.session.path
         halves = [each.landmark for each in reviewed]
         frame = np.array([np.nan if each.frame is None else each.frame for each in halves])
-        world = np.array([np.full(3, np.nan) if each.world_mm is None else each.world_mm for each in halves])
-        nowhere = np.full(len(halves), np.nan)
-        rows = nowhere if path is None else crossed_rows(path, world.reshape(-1, 3))
-        position = np.interp(rows, np.arange(len(self.position_mm)), self.position_mm)
-        return Marks(reviewed, self._position_of(frame), np.where(np.isnan(rows), np.nan, position))
+        ccta = np.full(len(halves), np.nan)
+        met = [i for i, each in enumerate(halves) if each.world_mm is not None]
+        if path is not None and met:
+            rows = path.to_pullback(np.array([halves[i].world_mm for i in met])).row
+            ccta[met] = path.position_at(rows)
+        return Marks(reviewed, self._position_of(frame), ccta)
 
     def _position_of(self, frame: FloatArray) -> FloatArray:
         """Position (L,) of the rows nearest to acquisition indices (L,): where a landmark is shown."""
@@ -219,43 +218,6 @@ def columns_of(position_mm: FloatArray, count: int = COLUMNS) -> Columns:
     first, last = float(edges[0]), float(edges[-1])
     at = first - (first - last) * (np.arange(count) + 0.5) / count
     return Columns(np.searchsorted(-edges[1:-1], -at), first, last)
-
-
-def crossed_rows(path: VirtualCatheterPath, world_mm: FloatArray) -> FloatArray:
-    """Find where the frames' planes pass through world points, straight between neighbours.
-
-    For many points at once much faster than the path's own exact inverse, and within a small part of a
-    frame of it.
-
-    Parameters
-    ----------
-    path : VirtualCatheterPath
-        Poses of N frames.
-    world_mm : (L, 3) array
-        LPS mm.
-
-    Returns
-    -------
-    (L,) array
-        Fractional rows, of several the one nearest to the catheter; NaN where no plane meets the point
-        within ``SEEN_MM``.
-    """
-    rows = np.flatnonzero(path.posed)
-    if len(rows) < 2 or not len(world_mm):
-        return np.full(len(world_mm), np.nan)
-    offset = world_mm[:, None] - path.origin_mm[rows]
-    height = np.einsum("lpd,pd->lp", offset, path.plane_normal[rows])
-    low, high = height[:, :-1], height[:, 1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = low / (low - high)
-        between = offset[:, :-1] + share[..., None] * np.diff(offset, axis=1)
-        distance = np.linalg.norm(between, axis=2)
-        met = (low * high <= 0.0) & (low != high) & (distance <= SEEN_MM)
-    distance = np.where(met, distance, np.inf)
-    best = np.argmin(distance, axis=1)
-    points = np.arange(len(world_mm))
-    found = rows[best] + share[points, best] * (rows[best + 1] - rows[best])
-    return np.where(np.isfinite(distance[points, best]), found, np.nan)
 
 
 def grey_levels(picture: npt.NDArray[np.float32], black: float, white: float) -> RgbaArray:

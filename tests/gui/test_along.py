@@ -26,7 +26,7 @@ from coreg.report.cuts import areas_mm2, lumen_outlines
 from coreg.result import Registration
 from coreg.signed_distance import label_surface
 from coreg.volume import Volume
-from coreg_napari.along_data import AlongData, columns_of, crossed_rows
+from coreg_napari.along_data import AlongData, columns_of
 from coreg_napari.lumen_rays import lumen_level, ray_lumen
 from coreg_napari.outlines import edges_mm, joined
 from coreg_napari.session import Session
@@ -211,29 +211,6 @@ def test_rays_agree_with_traced_outlines_on_a_synthetic_patient():
     assert abs(np.nanmedian(ratio) - 1.0) < 0.01
     # Where a branch leaves, rays see less deep into it.
     assert np.nanpercentile(np.abs(ratio - 1.0), 90) < 0.05
-
-
-def test_planes_meet_points_in_the_rows_of_the_exact_inverse():
-    turn = np.linspace(0.0, 1.5, 200)
-    zero = np.zeros(200)
-    origin = 20.0 * np.column_stack([np.cos(turn), np.sin(turn), zero])
-    out = np.column_stack([np.cos(turn), np.sin(turn), zero])
-    up = np.tile([0.0, 0.0, 1.0], (200, 1))
-    bent = VirtualCatheterPath(
-        np.arange(200),
-        30.0 - 20.0 * turn,
-        20.0 * turn,
-        zero,
-        origin,
-        out,
-        -up,
-        np.ones(200, bool),
-        ("",) * 200,
-    )
-    points = np.array([[21.0, 3.0, 1.0], [10.0, 16.5, -0.5], [2.0, 19.0, 0.0], [0.0, -20.0, 0.0]])
-    exact = bent.to_pullback(points).row
-    assert np.isnan(exact[3])
-    np.testing.assert_allclose(crossed_rows(bent, points), exact, atol=0.01)
 
 
 def test_every_column_shows_the_nearest_row():
