@@ -91,8 +91,9 @@ class Desk(QObject):
                     self.work_list, name=DOCK.format("work list"), area="left"
                 )
             self.work_list.show_items(items)
-            if self.window is None and items:
-                self.work_list.open(0)
+            usable = [i for i, each in enumerate(items) if not each.failed]
+            if self.window is None and usable:
+                self.work_list.open(usable[0])
 
         return show
 

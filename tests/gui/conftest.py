@@ -51,7 +51,8 @@ def patient(tmp_path_factory):
     case = load_case(folder)
     label = read_volume(folder / "ccta_lumen.nii.gz")
     inside = gaussian_filter((np.asarray(label.values) != 0).astype(np.float32), 0.8)
-    write_volume(folder / "ccta.nii.gz", Volume((40.0 + 360.0 * inside).astype(np.int16), label.index_to_world))
+    hu = (40.0 + 360.0 * inside).astype(np.int16)
+    write_volume(folder / "ccta.nii.gz", Volume(hu, label.index_to_world))
     frames = drawn_frames(case.pullback)
     write_label_stack(
         folder / "pullback.nii.gz", iter(frames), shape=frames.shape, spacing_mm=(0.4, PIXEL_MM, PIXEL_MM)

@@ -1,6 +1,5 @@
 """The session without a screen: what is done, undone, locked and saved."""
 
-# ruff: noqa: E402 - without the gui extra none of the imports below would work.
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +8,8 @@ import pytest
 pytest.importorskip("psygnal", reason="the viewer needs the gui extra: pip install coreg[gui]")
 
 from coreg.io.landmark_files import read_landmarks
-from coreg.io.reviewable import open_reviewable
 from coreg.io.results import read_registration
+from coreg.io.reviewable import open_reviewable
 from coreg.registration.by_hand import Adjustment
 from coreg.validation import frame_errors
 from coreg_napari.command import FROM_PLACEMENT, GUIDED, command_line
@@ -142,7 +141,8 @@ def test_what_was_saved_is_what_is_opened_again(session, result):
     # The landmarks of the review are readable as any landmarks, those that were accepted.
     assert [each.id for each in read_landmarks(result / "landmarks_reviewed.csv")] == [name]
     # The program's own result stays as it was.
-    assert read_registration(result).path.origin_mm[0] == pytest.approx(session.registration.path.origin_mm[0])
+    untouched = read_registration(result).path.origin_mm[0]
+    assert untouched == pytest.approx(session.registration.path.origin_mm[0])
 
 
 def test_the_command_repeats_what_was_done(session, result):

@@ -1,0 +1,420 @@
+"""The whole window in a real napari viewer under a real X server."""
+
+# ruff: noqa: E402 - without the gui extra none of the imports below would work.
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+for extra in ("psygnal", "qtpy", "napari"):
+    pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
+pytest.importorskip("pytestqt")
+
+from conftest import screen_or_skip  # noqa: I001
+from coreg.io.results import read_registration
+from coreg.io.review_files import read_review
+from coreg.registration.by_hand import Adjustment
+from coreg.validation import frame_errors
+
+WAIT_MS = 60_000
+
+
+@pytest.fixture
+def desk(qtbot, tmp_path):
+    """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
+    screen_or_skip()
+    import napari
+
+    from coreg_napari.desk import Desk
+
+    viewer = napari.Viewer(show=True)
+    answers = []
+    desk = Desk(viewer, ask=lambda _question, names: answers.pop(0) if answers else names[-1])
+    desk.answers = answers
+    desk.state_folder = tmp_path / "state"
+    desk.reviewer = "R1"
+    yield desk
+    answers[:] = ["Discard"]
+    viewer.close()
+    qtbot.wait(50)
+
+
+@pytest.fixture
+def opened(desk, result, qtbot):
+    """The window of the patient's result, with its work beside the screen done."""
+    return open_and_wait(desk, result, qtbot)
+
+
+def open_and_wait(desk, path, qtbot):
+    desk.open(path)
+    qtbot.waitUntil(lambda: not desk.opening and desk.window is not None, timeout=WAIT_MS)
+    window = desk.window
+    qtbot.waitUntil(lambda: window.session.solved is not None, timeout=WAIT_MS)
+    return window
+
+
+def wait_for_work(window, qtbot):
+    qtbot.waitUntil(lambda: not window.busy, timeout=WAIT_MS)
+
+
+def along_mm(path, truth):
+    return float(np.nanmean(np.abs(frame_errors(path, truth).error_mm)))
+
+
+def about_deg(path, truth):
+    return float(np.nanmean(np.abs(frame_errors(path, truth).error_deg)))
+
+
+def test_scrolling_in_any_view_moves_all_of_them(opened, qtbot):
+    session, viewer = opened.session, opened.viewer
+    step = 77
+    viewer.dims.set_current_step(0, step)
+    assert session.frame == step
+    assert f"frame {step} " in opened.header.frame.text()
+    session.go_to_row(20)
+    assert int(viewer.dims.current_step[0]) == session.frame
+    picture = opened.sections.ccta.data.copy()
+    session.go_to_row(120)
+    assert np.abs(opened.sections.ccta.data - picture).max() > 50.0
+    outline = opened.sections.ccta_outline()
+    expected = session.path.origin_mm[120]
+    # The catheter is inside of, or at most a wall's thickness outside of, what is drawn around it.
+    assert np.hypot(*outline.mean(axis=0)) < 2.0
+    np.testing.assert_allclose(session.path.origin_mm[session.row], expected)
+
+
+def test_a_deliberate_error_is_removed_by_the_dials(desk, wrong, truth, qtbot):
+    window = open_and_wait(desk, wrong, qtbot)
+    session = window.session
+    assert along_mm(session.path, truth) > 2.0
+    assert about_deg(session.path, truth) > 35.0
+    window.align.shift.box.setValue(-7 * session.case.pullback.frame_spacing_mm)
+    window.align.turn.box.setValue(-40.0)
+    assert along_mm(session.path, truth) < 0.1
+    assert about_deg(session.path, truth) < 1.0
+    window.align.undo.click()
+    assert about_deg(session.path, truth) > 35.0
+
+
+def test_a_deliberate_error_is_mostly_found_by_the_best_place_nearby(desk, wrong, truth, qtbot):
+    window = open_and_wait(desk, wrong, qtbot)
+    qtbot.waitUntil(lambda: window.align.to_best.isEnabled(), timeout=WAIT_MS)
+    window.align.to_best.click()
+    # A grid of 0.1 mm and 1.5 degrees, on lumens that differ as labels do.
+    assert along_mm(window.session.path, truth) < 0.6
+    assert about_deg(window.session.path, truth) < 8.0
+
+
+def test_automatic_removes_the_same_error(desk, wrong, truth, qtbot):
+    window = open_and_wait(desk, wrong, qtbot)
+    window.align.nonrigid.click()
+    assert window.busy
+    wait_for_work(window, qtbot)
+    session = window.session
+    assert along_mm(session.path, truth) < 0.5
+    assert about_deg(session.path, truth) < 5.0
+    assert session.undo_label == "register, non-rigid"
+    assert session.command.startswith("coreg register ")
+
+
+def test_refining_from_a_rough_placement_by_hand_ends_near_the_truth(desk, wrong, truth, qtbot):
+    window = open_and_wait(desk, wrong, qtbot)
+    session = window.session
+    session.adjust(Adjustment(-6 * session.case.pullback.frame_spacing_mm, np.radians(-30.0)))
+    window.align.from_here.click()
+    wait_for_work(window, qtbot)
+    assert along_mm(session.path, truth) < 0.6
+    assert session.registration.verdict == "review"
+    assert "--start" in session.command
+
+
+def test_cancelling_changes_nothing(opened, qtbot):
+    session = opened.session
+    before = session.path
+    opened.align.nonrigid.click()
+    opened.header.cancel.click()
+    wait_for_work(opened, qtbot)
+    assert session.path is before
+    assert "cancelled" in opened.header.text.text()
+    assert session.undo_label == ""
+
+
+def test_a_corrected_landmark_guides_when_solved_again(opened, truth, qtbot):
+    session = opened.session
+    name = session.landmarks[1].landmark.id
+    session.select(name)
+    assert session.row == session.shown_row(session.landmark(name).landmark)
+    opened.sections.pick_mode = "pullback"
+    before = session.path
+    opened.sections.set_half("pullback", np.array([1.0, 0.5]))
+    assert session.landmark(name).state == "corrected"
+    opened.resolve()
+    wait_for_work(opened, qtbot)
+    assert session.path is not before
+    assert session.registration.guides == {name: "guide"}
+    assert "--use-landmarks" in session.command
+    session.undo()
+    assert session.path is before
+
+
+def test_solving_again_needs_an_accepted_landmark(opened):
+    opened.resolve()
+    assert "at least one landmark" in opened.header.text.text()
+
+
+def test_left_out_errors_come_and_go_with_the_landmarks(opened, qtbot):
+    session = opened.session
+    for each in session.landmarks[:2]:
+        session.set_state(each.landmark.id, "accepted")
+    opened.leave_one_out()
+    wait_for_work(opened, qtbot)
+    assert set(session.left_out) == {each.landmark.id for each in session.landmarks[:2]}
+    session.set_state(session.landmarks[0].landmark.id, "rejected")
+    assert session.left_out == {}
+
+
+def test_a_click_in_each_section_sets_that_half(opened):
+    session, sections = opened.session, opened.sections
+    name = session.add_landmark()
+    session.go_to_row(60)
+    sections.set_half("pullback", np.array([0.0, -1.2]))
+    sections.set_half("ccta", np.array([0.4, -1.1]))
+    landmark = session.landmark(name).landmark
+    assert landmark.frame == session.frame
+    assert np.degrees(landmark.angle_rad) == pytest.approx(-90.0)
+    world = session.path.origin_mm[60] + 0.4 * session.path.column[60] - 1.1 * session.path.row[60]
+    np.testing.assert_allclose(landmark.world_mm, world)
+
+
+def test_where_a_place_of_the_canvas_is_in_the_sections(opened):
+    sections = opened.sections
+    drawn = sections.drawn_at("ccta", np.array([0.4, -1.1]))
+    view, at = sections.section_at(drawn)
+    assert view == "ccta"
+    np.testing.assert_allclose(at, [0.4, -1.1])
+    assert sections.section_at([0.0, -2.0, 1.0])[0] == "pullback"
+
+
+def test_blinded_hides_what_the_other_modality_says(opened):
+    sections, session = opened.sections, opened.session
+    session.go_to_row(80)
+    both = len(sections.own.data), len(sections.theirs.data)
+    session.blinded = True
+    assert len(sections.own.data) < both[0]
+    assert len(sections.theirs.data) < both[1]
+    assert (sections.own.data[:, 0, 1] < sections.reach_mm).all()
+
+
+def test_a_signed_off_case_is_saved_locked_and_reopened(opened, desk, result, qtbot):
+    opened.sign_off.comment.setPlainText("looks right")
+    opened.sign_off.approve.click()
+    signed = read_review(result).sign_off
+    assert (signed.decision, signed.reviewer, signed.comment) == ("approved", "R1", "looks right")
+    assert not opened.align.shift.isEnabled()
+    opened.align.nudge(frames=1.0)
+    assert "signed off" in opened.header.text.text()
+    again = open_and_wait(desk, result, qtbot)
+    assert again.session.locked
+    again.sign_off.reopen.click()
+    assert again.align.shift.isEnabled()
+    assert read_review(result).sign_off is not None
+
+
+def test_unsaved_changes_are_asked_for_before_another_case_is_opened(opened, desk, result, qtbot):
+    opened.session.adjust(Adjustment(1.0))
+    desk.answers[:] = ["Cancel"]
+    desk.open(result)
+    assert not desk.opening
+    assert desk.window is opened
+    desk.answers[:] = ["Save"]
+    again = open_and_wait(desk, result, qtbot)
+    assert again is not opened
+    np.testing.assert_allclose(again.session.path.origin_mm, opened.session.path.origin_mm)
+
+
+def test_the_window_does_not_close_over_unsaved_changes_unless_told_to(opened, desk, qtbot):
+    opened.session.adjust(Adjustment(1.0))
+    desk.answers[:] = ["Cancel"]
+    opened.main_window.close()
+    assert not opened.closed
+    assert opened.main_window.isVisible()
+
+
+def test_a_closed_case_leaves_nothing_behind(opened, desk, qtbot):
+    from napari.qt import QtViewer
+
+    session, viewer = opened.session, opened.viewer
+    opened.close()
+    desk.window = None
+    qtbot.wait(100)
+    for name in ("frame_changed", "path_changed", "landmarks_changed", "view_changed", "prepared_changed"):
+        assert len(getattr(session, name)) == 0, name
+    assert len(viewer.layers) == 0
+    assert [name for name in viewer.window.dock_widgets if name.startswith("coreg")] == []
+    gc.collect()
+    assert len(QtViewer._instances) == 1
+    assert [each for each in threading.enumerate() if each.name.startswith("coreg")] == []
+
+
+def test_many_cases_one_after_the_other_leave_one_window(desk, result, qtbot):
+    from napari.qt import QtViewer
+
+    for _ in range(3):
+        open_and_wait(desk, result, qtbot)
+    qtbot.wait(100)
+    gc.collect()
+    # The viewer's own, and that of the view in space.
+    assert len(QtViewer._instances) == 2
+    assert len([name for name in desk.viewer.window.dock_widgets if name.startswith("coreg")]) == 4
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+import napari
+from qtpy.QtWidgets import QApplication
+from coreg.registration.by_hand import Adjustment
+from coreg_napari.desk import Desk
+viewer = napari.Viewer(show=False)
+desk = Desk(viewer)
+desk.open(Path(sys.argv[1]))
+app = QApplication.instance()
+while desk.window is None:
+    app.processEvents()
+desk.window.session.adjust(Adjustment(1.25, 0.5))
+end = time.time() + 3.0
+while time.time() < end:
+    app.processEvents()
+print("changed", flush=True)
+while True:
+    app.processEvents()
+"""
+
+
+def test_work_of_a_killed_process_is_recovered(desk, result, qtbot):
+    before = read_registration(result)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KILLED, str(result)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline().strip() == "changed"
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert (read_registration(result).path.origin_mm == before.path.origin_mm).all()
+    desk.answers[:] = ["Take it up"]
+    window = open_and_wait(desk, result, qtbot)
+    session = window.session
+    assert session.unsaved
+    assert session.review.events[-1].action == "recover"
+    shifted = session.path.arc_length_mm - before.path.arc_length_mm
+    assert np.nanmedian(shifted) == pytest.approx(1.25, abs=0.1)
+    assert window.save()
+    assert not window.autosave_file.exists()
+
+
+def test_recovered_work_can_be_discarded(desk, result, qtbot):
+    window = open_and_wait(desk, result, qtbot)
+    window.session.adjust(Adjustment(1.0))
+    window.autosave()
+    kept = window.autosave_file
+    assert kept.is_file()
+    shutil.copy(kept, kept.with_suffix(".copy"))
+    desk.answers[:] = ["Discard"]
+    assert window.may_close()
+    assert not kept.exists()
+    kept.with_suffix(".copy").rename(kept)
+    desk.answers[:] = ["Discard"]
+    again = open_and_wait(desk, result, qtbot)
+    assert again.session.adjustment.is_none
+    assert not kept.exists()
+
+
+def test_a_case_without_a_result_is_registered_when_it_is_opened(desk, patient, truth, qtbot, tmp_path):
+    window = open_and_wait(desk, patient, qtbot)
+    session = window.session
+    qtbot.waitUntil(lambda: session.registration is not None, timeout=WAIT_MS)
+    assert along_mm(session.path, truth) < 0.5
+    assert not session.unsaved
+    session.adjust(Adjustment(0.5))
+    window.autosave()
+    # Nothing is written beside the user's files.
+    assert window.autosave_file.is_relative_to(tmp_path / "state")
+    window._ask_folder = lambda: tmp_path / "review"
+    assert window.save()
+    assert (tmp_path / "review" / "registration_reviewed.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda folder: (folder / "registration.json").write_text("{"), "broken JSON"),
+        (lambda folder: rewrite(folder, '"schema_version": 1', '"schema_version": 99'), "schema_version"),
+        (lambda folder: (folder.parent / "case").unlink(), "--case"),
+    ],
+)
+def test_what_cannot_be_opened_is_a_message(desk, result, qtbot, break_it, said):
+    break_it(result)
+    desk.open(result)
+    qtbot.waitUntil(lambda: bool(desk.last_error), timeout=WAIT_MS)
+    assert said in desk.last_error
+    assert desk.window is None
+
+
+def test_a_case_whose_image_is_gone_is_a_message(desk, patient, tmp_path, qtbot):
+    case = tmp_path / "copy"
+    shutil.copytree(patient, case)
+    (case / "pullback.nii.gz").unlink()
+    desk.open(case)
+    qtbot.waitUntil(lambda: bool(desk.last_error) or desk.window is not None, timeout=WAIT_MS)
+    said = desk.last_error or desk.window.header.text.text()
+    assert "pullback.nii.gz" in said
+
+
+def rewrite(folder, old, new):
+    path = folder / "registration.json"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_cohort_opens_its_riskiest_case_and_goes_on_from_there(desk, result, patient, tmp_path, qtbot):
+    cohort = tmp_path / "cohort"
+    (cohort / "cases").mkdir(parents=True)
+    for name, verdict in (("one", "good"), ("two", "review")):
+        folder = cohort / "cases" / name
+        shutil.copytree(result, folder)
+        (cohort / f"case-{name}").mkdir()
+        for each in patient.iterdir():
+            if each.name != "case.toml":
+                (cohort / f"case-{name}" / each.name).symlink_to(each)
+        text = (
+            (patient / "case.toml")
+            .read_text(encoding="utf-8")
+            .replace('id = "sample-OCT"', f'id = "{name}"', 1)
+        )
+        (cohort / f"case-{name}" / "case.toml").write_text(text, encoding="utf-8")
+        rewrite(folder, '"case_id": "sample-OCT"', f'"case_id": "{name}"')
+        rewrite(folder, '"verdict": "good"', f'"verdict": "{verdict}"')
+    (cohort / "cases" / "three").mkdir()
+    (cohort / "cases" / "three" / "registration.json").write_text("{")
+    desk.open(cohort)
+    qtbot.waitUntil(lambda: desk.work_list is not None, timeout=WAIT_MS)
+    names = [each.case_id for each in desk.work_list.items]
+    assert names == ["three", "two", "one"]
+    desk.work_list.open(0)
+    assert "three cannot be opened" in desk.last_error
+    qtbot.waitUntil(lambda: desk.window is not None and not desk.opening, timeout=WAIT_MS)
+    assert desk.window.session.case.id == "two"
+    desk.work_list.next.click()
+    qtbot.waitUntil(lambda: desk.window.session.case.id == "one", timeout=WAIT_MS)
+    desk.window.session.sign_off("approved")
+    assert desk.window.save()
+    assert [each.case_id for each in desk.work_list.items][-1] == "one"
+    assert desk.work_list.items[-1].sign_off is not None
