@@ -16,6 +16,7 @@ from napari.layers import Surface as SurfaceLayer
 from napari.settings import get_settings
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from coreg.case import Case
@@ -36,6 +37,7 @@ from coreg_napari.space_texture import PIXELS, FramePainter
 
 COUNT, STEP_MM, RADIUS_MM, LENGTH_MM = 31, 0.6, 2.0, 24.0
 IMAGE, PIXEL_MM = 90, 0.1
+OVERLAYS = ("axes", "scale_bar", "text")
 pytestmark = pytest.mark.usefixtures("screen")
 # The vessel runs down the body, from 12 mm above its middle: distal is inferior.
 TOP_MM = 12.0
@@ -127,6 +129,40 @@ def shown(qtbot):
     qtbot.wait(50)
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """Holds the view that most tests look at: making one takes longer than looking."""
+    views = []
+    yield views
+    for view in views:
+        view.close_view()
+    QTest.qWait(50)
+
+
+@pytest.fixture
+def usual(kept, qtbot):
+    """A view of the usual patient, as it is after opening."""
+    if not kept:
+        kept.append(SpaceView(Session(opened(), reviewer="R1")))
+        kept[0].resize(400, 330)
+    view, session = kept[0], kept[0].session
+    while session.undo_label:
+        session.undo()
+    session.blinded = False
+    session.select("")
+    session.go_to_row(0)
+    view.follow.setChecked(False)
+    for layer in view.viewer.layers:
+        layer.visible = True
+    for overlay in OVERLAYS:
+        getattr(view.viewer.canvas.overlays, overlay).visible = True
+    view.resize(400, 330)
+    view.show()
+    qtbot.wait(150)
+    view.reset_view()
+    return view
+
+
 def picture(view, qtbot):
     qtbot.wait(50)
     return view.qt_viewer.screenshot(flash=False)[..., :3].astype(int)
@@ -136,7 +172,7 @@ def alone(view, *layers):
     """Hide all but some layers and everything that is drawn on the canvas."""
     for layer in view.viewer.layers:
         layer.visible = layer in layers
-    for overlay in ("axes", "scale_bar", "text"):
+    for overlay in OVERLAYS:
         getattr(view.viewer.canvas.overlays, overlay).visible = False
 
 
@@ -153,9 +189,9 @@ def columns_of(picture, channel):
 
 
 def test_from_the_head_with_the_front_up_the_patients_left_is_on_the_left_and_the_head_hides_the_feet(
-    shown, qtbot
+    usual, qtbot
 ):
-    view = shown(Session(opened()))
+    view = usual
     near, far = square((0, 0, 5), 4.0, (1, 0, 0)), square((0, 0, -5), 4.0, (0, 1, 0))
     left = square((9, 0, 0), 3.0, (0, 0, 1))
     for layer in (near, far, left):
@@ -164,6 +200,8 @@ def test_from_the_head_with_the_front_up_the_patients_left_is_on_the_left_and_th
     view.viewer.scene.camera.center = (0, 0, 0)
     view.viewer.scene.camera.set_view_direction((0, 0, -1), (0, -1, 0))
     seen = picture(view, qtbot)
+    for layer in (near, far, left):
+        view.viewer.layers.remove(layer)
     middle = seen.shape[1] / 2
     assert len(columns_of(seen, 0)) > 100
     assert not len(columns_of(seen, 1))
@@ -195,8 +233,8 @@ def test_looking_distally_the_plane_shows_the_image_as_it_is_stored(shown, qtbot
     assert max(grey[1, -1], grey[1, 1]) < 20
 
 
-def test_the_readers_settings_do_not_mirror_the_view(shown):
-    view = shown(Session(opened()))
+def test_the_readers_settings_do_not_mirror_the_view(usual):
+    view = usual
     before = get_settings().application.depth_axis_orientation
     try:
         get_settings().application.depth_axis_orientation = "away"
@@ -205,15 +243,8 @@ def test_the_readers_settings_do_not_mirror_the_view(shown):
         get_settings().application.depth_axis_orientation = before
 
 
-def test_the_view_stays_in_space_whatever_keys_are_pressed(shown):
-    view = shown(Session(opened(registered=False)))
-    view.viewer.dims.ndisplay = 2
-    assert view.viewer.dims.ndisplay == 3
-
-
-def test_the_plane_stands_where_the_path_puts_the_image(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_the_plane_stands_where_the_path_puts_the_image(usual, qtbot):
+    view, session = usual, usual.session
     session.go_to_row(7)
     qtbot.wait(200)
     xy_mm = np.asarray(view.plane_layer.vertices)
@@ -224,8 +255,8 @@ def test_the_plane_stands_where_the_path_puts_the_image(shown, qtbot):
     assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1 - 7}"
 
 
-def test_the_lumen_is_the_tube_without_the_vessel_beside_it(shown):
-    view = shown(Session(opened()))
+def test_the_lumen_is_the_tube_without_the_vessel_beside_it(usual):
+    view = usual
     x, y, z = np.asarray(view.vessel_layer.vertices).T
     on_wall = np.abs(z) < TOP_MM - 1.5
     # Half a voxel at each place, and a quarter of one on the whole.
@@ -234,9 +265,8 @@ def test_the_lumen_is_the_tube_without_the_vessel_beside_it(shown):
     assert len(view.vessel_layer.faces) < 60_000
 
 
-def test_many_steps_in_a_row_draw_the_last_frame_once(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_many_steps_in_a_row_draw_the_last_frame_once(usual, qtbot):
+    view, session = usual, usual.session
     drawn = []
     view.plane_layer.events.texture.connect(lambda event: drawn.append(session.frame))
     for row in range(1, 21):
@@ -247,9 +277,8 @@ def test_many_steps_in_a_row_draw_the_last_frame_once(shown, qtbot):
     assert drawn == [COUNT - 1 - 20]
 
 
-def test_a_hidden_view_draws_nothing_until_it_is_seen(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_a_hidden_view_draws_nothing_until_it_is_seen(usual, qtbot):
+    view, session = usual, usual.session
     view.hide()
     session.go_to_row(9)
     qtbot.wait(200)
@@ -267,9 +296,8 @@ def test_a_landmark_is_carried_to_where_its_image_shows_it():
     assert set(found) == {"B1", "B2"}
 
 
-def test_landmarks_show_their_state_and_the_selected_one_is_larger(shown, qtbot):
-    session = Session(opened(), reviewer="R1")
-    view = shown(session)
+def test_landmarks_show_their_state_and_the_selected_one_is_larger(usual, qtbot):
+    view, session = usual, usual.session
     assert len(view.ccta_layer.data) == 3
     assert len(view.carried_layer.data) == 2
     before = view.ccta_layer.face_color.copy()
@@ -282,9 +310,8 @@ def test_landmarks_show_their_state_and_the_selected_one_is_larger(shown, qtbot)
     np.testing.assert_allclose(view.ccta_layer.data[1], LANDMARKS[1].world_mm)
 
 
-def test_the_path_and_what_it_carries_move_with_the_hand(shown, qtbot):
-    session = Session(opened(), reviewer="R1")
-    view = shown(session)
+def test_the_path_and_what_it_carries_move_with_the_hand(usual, qtbot):
+    view, session = usual, usual.session
     before = np.asarray(view.path_layer.vertices).mean(axis=0)
     carried = np.asarray(view.carried_layer.data).copy()
     session.adjust(Adjustment(shift_mm=1.5))
@@ -295,9 +322,8 @@ def test_the_path_and_what_it_carries_move_with_the_hand(shown, qtbot):
     np.testing.assert_allclose(view.carried_layer.data - carried, np.tile(1.5 * DISTAL, (2, 1)), atol=0.05)
 
 
-def test_blinded_the_ccta_is_seen_without_the_pullback(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_blinded_the_ccta_is_seen_without_the_pullback(usual, qtbot):
+    view, session = usual, usual.session
     session.blinded = True
     qtbot.wait(200)
     shown_layers = {each.name for each in view.viewer.layers if each.visible}
@@ -320,11 +346,13 @@ def test_a_frame_without_a_pose_says_why_and_has_no_plane(shown, qtbot):
     assert BEYOND_VESSEL in view.viewer.canvas.overlays.text.text
 
 
-def test_a_case_without_registration_shows_its_vessel_and_says_so(shown):
+def test_a_case_without_registration_shows_its_vessel_in_space_and_says_so(shown):
     view = shown(Session(opened(registered=False)))
     assert view.vessel_layer.visible
     assert not view.path_layer.visible
     assert "Nothing is registered" in view.viewer.canvas.overlays.text.text
+    view.viewer.dims.ndisplay = 2
+    assert view.viewer.dims.ndisplay == 3
 
 
 def test_a_frame_without_an_image_is_plain_with_its_outline():
@@ -337,8 +365,8 @@ def test_a_frame_without_an_image_is_plain_with_its_outline():
     assert np.ptp(painted[~blue]) == 0
 
 
-def test_the_view_holds_the_whole_vessel_until_the_reader_moves_it(shown, qtbot):
-    view = shown(Session(opened()))
+def test_the_view_holds_the_whole_vessel_until_the_reader_moves_it(usual, qtbot):
+    view = usual
     node = view.qt_viewer.canvas.layer_to_visual[view.vessel_layer].node
 
     def inside():
@@ -361,9 +389,8 @@ def test_the_view_holds_the_whole_vessel_until_the_reader_moves_it(shown, qtbot)
     assert inside()
 
 
-def test_following_keeps_the_frame_in_the_middle(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_following_keeps_the_frame_in_the_middle(usual, qtbot):
+    view, session = usual, usual.session
     view.follow.click()
     session.go_to_row(25)
     qtbot.wait(250)
@@ -372,9 +399,8 @@ def test_following_keeps_the_frame_in_the_middle(shown, qtbot):
     assert 0.4 < np.dot(view.viewer.scene.camera.view_direction, DISTAL) < 0.9
 
 
-def test_the_wheel_with_control_goes_through_the_frames(shown, qtbot):
-    session = Session(opened())
-    view = shown(session)
+def test_the_wheel_with_control_goes_through_the_frames(usual, qtbot):
+    view, session = usual, usual.session
     zoom = view.viewer.scene.camera.zoom
     native = view.qt_viewer.canvas.native
     place = QPointF(100, 100)
@@ -468,9 +494,8 @@ def test_a_rod_is_as_long_as_its_points_are_apart():
     )
 
 
-def test_a_second_registration_of_the_same_vessel_does_not_build_its_surface_again(shown, qtbot):
-    session = Session(opened(), reviewer="R1")
-    view = shown(session)
+def test_a_second_registration_of_the_same_vessel_does_not_build_its_surface_again(usual, qtbot):
+    view, session = usual, usual.session
     before = view.vessel_layer.data
     session.set_registration(replace(session.registration, path=tube_path(lost=(0,))), "again")
     qtbot.wait(300)
