@@ -13,7 +13,7 @@ from coreg.io.dicom_pixels import Int16Array, read_hu
 from coreg.io.dicom_series import CtSeries, chosen_series, ct_content, series_facts
 from coreg.io.dicom_slabs import slab_steps
 from coreg.io.files import existing_file, is_dicom_file, unusable
-from coreg.io.volumes import check_nifti_finite, is_volume_file, read_volume
+from coreg.io.volumes import is_volume_file, read_volume
 from coreg.volume import Volume
 
 PIXEL_MM = (0.1, 2.0)
@@ -76,8 +76,6 @@ def read_ccta(path: Path, *, series: int | None = None, progress: Progress = _si
         raise unusable(path, "ccta.series", found=series, expected="no such key, as the image is not DICOM")
     volume = read_volume(path)
     _check_size(path, volume)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        check_nifti_finite(path, expected="CT numbers without NaN")
     values, warnings = _whole_hu(path, volume)
     _check_hu(path, "voxels", int(values.min()), int(values.max()))
     return CctaImage(Volume(values, volume.index_to_world), warnings)
@@ -147,6 +145,8 @@ def _check_size(path: Path, volume: Volume) -> None:
 
 def _whole_hu(path: Path, volume: Volume) -> tuple[Int16Array, tuple[str, ...]]:
     """Round values to int16, slice by slice; -1024 stands for anything lower than int16."""
+    if volume.values.dtype == np.int16:
+        return np.asarray(volume.values, np.int16), ()
     values = np.empty(volume.values.shape, np.int16)
     rounded = False
     for i, each in enumerate(np.asarray(volume.values)):

@@ -78,6 +78,10 @@ def grey_frames(source: FrameSource, greying: Greying) -> Iterator[tuple[ByteArr
         Pixels of another hue than the picture's own.
     """
     for plane in source.planes(range(source.count)):
+        if plane.ndim == 2 and plane.dtype == np.uint8:
+            # Those are never windowed.
+            yield plane, None
+            continue
         values = _eight_bits(plane, greying)
         if values.ndim == 2:
             yield np.rint(values).astype(np.uint8), None

@@ -17,7 +17,7 @@ from PIL import Image
 from coreg.io.case_model import FRAME_SPACING_MM, PIXEL_SPACING_MM
 from coreg.io.files import existing_file, unusable
 from coreg.io.frame_source import LARGEST_SIDE_PX, FileFacts, FrameSource, Plane
-from coreg.io.volumes import check_nifti_finite, read_volume
+from coreg.io.volumes import read_volume
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _TIFF_ENDINGS = (".tif", ".tiff")
@@ -131,8 +131,6 @@ def volume_stack(path: Path) -> FrameSource:
         If it cannot be read, or holds CT numbers.
     """
     volume = read_volume(path)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        check_nifti_finite(path, expected="grey values without NaN")
     values = np.asarray(volume.values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise unusable(path, "voxels", found="NaN or infinity", expected="grey values without NaN")

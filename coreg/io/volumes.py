@@ -1,29 +1,26 @@
 """Images in NIfTI, NRRD and MetaImage files, read and written through SimpleITK.
 
 SimpleITK takes every file to LPS mm. What it does in silence with a broken header (a spacing of
-zero or NaN becomes 1 mm, a truncated NIfTI is filled with zeros) is checked here first.
+zero or NaN becomes 1 mm) is checked here first.
 """
 
 from __future__ import annotations
 
-import gzip
-import math
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 
 from coreg.io.files import existing_file, replaced_file, unusable
+from coreg.io.nifti_files import ENDINGS as NIFTI_ENDINGS
+from coreg.io.nifti_files import NiftiHeader, is_nifti_file, read_nifti_header, read_nifti_voxels
 from coreg.volume import Volume
 
-ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-# Data types by their code in a NIfTI header.
-_NIFTI_FLOATS = {16: "f4", 64: "f8"}
+ENDINGS = (*NIFTI_ENDINGS, ".nrrd", ".nhdr", ".mha", ".mhd")
 _EXPECTED = "an image in NIfTI, NRRD or MetaImage format (.nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd)"
 
 
@@ -40,21 +37,17 @@ def read_volume(path: Path) -> Volume:
     InputError
         If the file is missing, not readable, not three-dimensional, or its geometry is broken.
     """
-    _check_header(existing_file(path))
+    header = _checked_header(existing_file(path))
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
     try:
         with _silent_itk():
-            image = sitk.ReadImage(str(path))
+            reader.ReadImageInformation()
+            _check_kind(path, reader)
+            values = _values(path, header, reader)
     except RuntimeError as error:
         raise unusable(path, "", found=_itk_reason(error), expected=_EXPECTED) from error
-    size = image.GetSize()
-    if image.GetNumberOfComponentsPerPixel() != 1 or "complex" in image.GetPixelIDTypeAsString():
-        found = f"voxels of type {image.GetPixelIDTypeAsString()}"
-        raise unusable(path, "voxel type", found=found, expected="one number per voxel")
-    if len(size) == 4 and size[3] == 1:
-        image = image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        raise unusable(path, "dimensions", found=f"size {size}", expected="three dimensions")
-    return Volume(sitk.GetArrayFromImage(image), _index_to_world(path, image))
+    return Volume(values.reshape(reader.GetSize()[2::-1]), _index_to_world(path, reader))
 
 
 def read_label(path: Path) -> Volume:
@@ -67,8 +60,6 @@ def read_label(path: Path) -> Volume:
     """
     volume = read_volume(path)
     values = volume.values
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        check_nifti_finite(path, expected="a label image without NaN")
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         index = np.argwhere(~np.isfinite(values))[0]
         found = f"{values[tuple(index)]} at slice {index[0]}, row {index[1]}, column {index[2]}"
@@ -118,37 +109,23 @@ def data_files(path: Path) -> list[Path]:
     return [path] if name is None else [path, path.parent / name]
 
 
-def check_nifti_finite(path: Path, *, expected: str) -> None:
-    """Look for NaN in the file itself, since ITK reads those of a NIfTI file as 0.
-
-    Raises
-    ------
-    InputError
-        If there is one; it says what was ``expected``.
-    """
-    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as file:
-        header = file.read(540)
-        order = "<" if struct.unpack("<i", header[:4])[0] in {348, 540} else ">"
-        old = struct.unpack(f"{order}i", header[:4])[0] == 348
-        code = struct.unpack_from(f"{order}h", header, 70 if old else 12)[0]
-        offset = int(struct.unpack_from(f"{order}f" if old else f"{order}q", header, 108 if old else 168)[0])
-        if code not in _NIFTI_FLOATS:
-            return
-        dtype, first = np.dtype(f"{order}{_NIFTI_FLOATS[code]}"), 0
-        file.seek(offset)
-        while block := file.read(1 << 20):
-            values = np.frombuffer(block, dtype, len(block) // dtype.itemsize)
-            bad = np.flatnonzero(~np.isfinite(values))
-            if len(bad):
-                found = f"{values[bad[0]]} at voxel {first + bad[0]} of the file"
-                raise unusable(path, "voxels", found=found, expected=expected)
-            first += len(values)
+def _check_kind(path: Path, reader: sitk.ImageFileReader) -> None:
+    kind, size = sitk.GetPixelIDValueAsString(reader.GetPixelID()), reader.GetSize()
+    if reader.GetNumberOfComponents() != 1 or "complex" in kind:
+        raise unusable(path, "voxel type", found=f"voxels of type {kind}", expected="one number per voxel")
+    if len(size) != 3 and not (len(size) == 4 and size[3] == 1):
+        raise unusable(path, "dimensions", found=f"size {size}", expected="three dimensions")
 
 
-def _index_to_world(path: Path, image: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    spacing = np.array(image.GetSpacing())
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    origin = np.array(image.GetOrigin())
+def _values(path: Path, header: NiftiHeader | None, reader: sitk.ImageFileReader) -> npt.NDArray[Any]:
+    return sitk.GetArrayFromImage(reader.Execute()) if header is None else read_nifti_voxels(path, header)
+
+
+def _index_to_world(path: Path, reader: sitk.ImageFileReader) -> npt.NDArray[np.float64]:
+    axes = reader.GetDimension()
+    spacing = np.array(reader.GetSpacing())[:3]
+    direction = np.array(reader.GetDirection()).reshape(axes, axes)[:3, :3]
+    origin = np.array(reader.GetOrigin())[:3]
     if not (np.isfinite(spacing).all() and (spacing > 0.0).all()):
         raise unusable(path, "spacing", found=f"{spacing.tolist()} mm", expected="finite numbers above 0")
     if not (np.isfinite(direction).all() and np.isfinite(origin).all()):
@@ -187,13 +164,13 @@ def _itk_reason(error: RuntimeError) -> str:
     return f"a file that cannot be read ({last.strip()[:150]})"
 
 
-def _check_header(path: Path) -> None:
+def _checked_header(path: Path) -> NiftiHeader | None:
+    """Header of a NIfTI file; those of other files are only checked."""
     name = path.name.lower()
     if not name.endswith(ENDINGS):
         raise unusable(path, "", found=f"a file ending in {path.suffix or 'nothing'!r}", expected=_EXPECTED)
-    if name.endswith((".nii", ".nii.gz")):
-        _check_nifti(path)
-        return
+    if is_nifti_file(path):
+        return read_nifti_header(path)
     fields = _text_header(path)
     nrrd = name.endswith((".nrrd", ".nhdr"))
     keys = ("spacings", "space directions") if nrrd else ("elementspacing", "elementsize")
@@ -207,6 +184,7 @@ def _check_header(path: Path) -> None:
         if Path(data).name != data or data.startswith("LIST") or "%" in data:
             raise unusable(path, "data file", found=repr(data), expected="one file in the same folder")
         existing_file(path.parent / data)
+    return None
 
 
 def _text_header(path: Path) -> dict[str, str]:
@@ -231,52 +209,3 @@ def _data_file_name(path: Path) -> str | None:
     fields = _text_header(path)
     name = fields.get("elementdatafile", fields.get("data file", fields.get("datafile")))
     return None if name is None or name.upper() == "LOCAL" else name
-
-
-def _check_nifti(path: Path) -> None:
-    expected = "a NIfTI image"
-    zipped = path.name.lower().endswith(".gz")
-    try:
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            header = file.read(540)
-            shape, size = _nifti_fields(path, header)
-            length = len(header)
-            while block := file.read(1 << 20):
-                length += len(block)
-    except (OSError, EOFError, zlib.error) as error:
-        found = f"a file that is no gzip file or is cut off ({error})"
-        raise unusable(path, "", found=found, expected=expected) from error
-    if length < size:
-        found = f"{length} bytes"
-        raise unusable(
-            path, "length", found=found, expected=f"{size} bytes for {shape} voxels; is it cut off?"
-        )
-
-
-def _nifti_fields(path: Path, header: bytes) -> tuple[list[int], int]:
-    """Voxel counts and needed length of a NIfTI-1 or NIfTI-2 file, its numbers checked."""
-    sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if len(header) >= 348 else {}
-    order = next((each for each, size in sizes.items() if size in {348, 540}), None)
-    if order is None or (sizes[order] == 540 and len(header) < 540):
-        raise unusable(path, "header", found="no NIfTI header", expected="a NIfTI image")
-    if sizes[order] == 348:
-        dim = struct.unpack_from(f"{order}8h", header, 40)
-        bits = struct.unpack_from(f"{order}h", header, 72)[0]
-        pixdim = struct.unpack_from(f"{order}8f", header, 76)
-        offset = struct.unpack_from(f"{order}f", header, 108)[0]
-        place = struct.unpack_from(f"{order}18f", header, 256)
-    else:
-        dim = struct.unpack_from(f"{order}8q", header, 16)
-        bits = struct.unpack_from(f"{order}h", header, 14)[0]
-        pixdim = struct.unpack_from(f"{order}8d", header, 104)
-        offset = struct.unpack_from(f"{order}q", header, 168)[0]
-        place = struct.unpack_from(f"{order}18d", header, 352)
-    if not 3 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
-        raise unusable(path, "dim", found=list(dim), expected="three dimensions of at least one voxel")
-    if not all(math.isfinite(each) and each > 0.0 for each in pixdim[1:4]):
-        found = f"{list(pixdim[1:4])} mm"
-        raise unusable(path, "pixdim (spacing)", found=found, expected="finite numbers above 0")
-    if not all(math.isfinite(each) for each in (*place, offset)):
-        raise unusable(path, "affine", found="NaN or infinity", expected="finite numbers")
-    shape = list(dim[1 : dim[0] + 1])
-    return shape, int(offset) + math.prod(shape) * bits // 8

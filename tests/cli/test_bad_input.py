@@ -137,7 +137,7 @@ UNUSABLE = {
     "patient with a path": (lambda s: s.keys(patient='"../x"'), "case.toml", "patient", "expected 1 to 64"),
     "empty label": (lambda s: s.label(lambda v: v * 0), LABEL, "voxels", "an empty label"),
     "label without outside": (lambda s: s.label(lambda v: v * 0 + 1), LABEL, "voxels", "no background"),
-    "label with NaN": (lambda s: s.label(with_nan), LABEL, "voxels", "found nan at voxel"),
+    "label with NaN": (lambda s: s.label(with_nan), LABEL, "voxels", "found nan at slice"),
     "NRRD label with NaN": (
         lambda s: (s.label(with_nan, "a.nrrd"), s.keys(lumen='"a.nrrd"')),
         "a.nrrd",
