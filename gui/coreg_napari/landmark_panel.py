@@ -8,7 +8,7 @@ from typing import Literal
 
 from psygnal import SignalInstance
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -68,8 +68,8 @@ class LandmarkPanel(QWidget):
         self._add_keys()
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.landmarks_changed, self.refresh),
-            (session.path_changed, self.refresh),
-            (session.view_changed, self.refresh),
+            (session.path_changed, self._refresh_when_seen),
+            (session.view_changed, self._refresh_when_seen),
             (session.review_changed, self._show_state),
             (session.selection_changed, self._show_selection),
         ]
@@ -153,6 +153,16 @@ class LandmarkPanel(QWidget):
             shortcut.activated.connect(button.click)
 
     # Following the session.
+
+    def _refresh_when_seen(self) -> None:
+        """Show what the session says; behind another tab, once it is seen, so that dragging stays fast."""
+        if self.isVisible():
+            self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Catch up with what happened while it was hidden."""
+        super().showEvent(event)
+        self.refresh()
 
     def refresh(self) -> None:
         """Show what the session says."""

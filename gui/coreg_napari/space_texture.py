@@ -19,8 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 PIXELS = 256
 BLANK, LINE_MM, STEP_MM = 70, 0.22, 0.05
 OUTLINE_COLOUR = np.rint(255.0 * np.array(to_rgb(PULLBACK_LUMEN))).astype(np.uint8)
-# A frame without an image shows this much around the largest outline.
-AROUND_OUTLINE = 1.3
+# A frame without an image shows this much around nearly all outlines.
+AROUND_OUTLINE = 1.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class FramePainter:
         if images is not None:
             return cls(images, lumen, seen_mm(images))
         farthest = [float(np.linalg.norm(each, axis=1).max()) for each in lumen.values()]
-        return cls(None, lumen, AROUND_OUTLINE * float(np.median(farthest)) if farthest else 3.0)
+        return cls(None, lumen, AROUND_OUTLINE * float(np.percentile(farthest, 95)) if farthest else 3.0)
 
     def painted(self, frame: int) -> Pixels:
         """Paint a frame, (PIXELS, PIXELS, 3): columns along the image's, rows downwards as in the image."""

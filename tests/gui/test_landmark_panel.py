@@ -335,6 +335,13 @@ def test_a_reader_without_a_common_landmark_is_told_so(panel, session, tmp_path)
     assert not panel.readers.isVisible()
 
 
+def test_behind_another_tab_errors_wait_until_they_are_seen(panel, session, qtbot):
+    panel.hide()
+    session.blinded = True
+    panel.show()
+    assert shown(panel)["B2"]["error mm"] == DASH
+
+
 def test_closing_leaves_no_listener_behind(qtbot, session):
     panel = LandmarkPanel(session)
     qtbot.addWidget(panel)
