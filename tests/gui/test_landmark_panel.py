@@ -1,6 +1,8 @@
 """The landmark panel: a table that is the session's, verbs that the session may refuse, a second reader."""
 
 # ruff: noqa: E402 - without the gui extra none of the imports below would work.
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +30,11 @@ from coreg_napari.session import Session
 
 COUNT, STEP_MM = 41, 0.5
 NAMES = [each.title.replace("\n", " ") for each in COLUMNS]
-pytestmark = pytest.mark.usefixtures("screen")
+# Before any fixture: without a display Qt would end the whole process.
+SCREENLESS = sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
+pytestmark = pytest.mark.skipif(
+    SCREENLESS, reason="no display: install Xvfb and pytest-xvfb, or run under xvfb-run"
+)
 
 
 def straight_path():

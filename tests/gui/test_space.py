@@ -2,6 +2,8 @@
 
 # ruff: noqa: E402 - without the gui extra none of the imports below would work.
 import gc
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +40,11 @@ from coreg_napari.space_texture import PIXELS, FramePainter
 COUNT, STEP_MM, RADIUS_MM, LENGTH_MM = 31, 0.6, 2.0, 24.0
 IMAGE, PIXEL_MM = 90, 0.1
 OVERLAYS = ("axes", "scale_bar", "text")
-pytestmark = pytest.mark.usefixtures("screen")
+# Before any fixture: without a display Qt would end the whole process.
+SCREENLESS = sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
+pytestmark = pytest.mark.skipif(
+    SCREENLESS, reason="no display: install Xvfb and pytest-xvfb, or run under xvfb-run"
+)
 # The vessel runs down the body, from 12 mm above its middle: distal is inferior.
 TOP_MM = 12.0
 COLUMN, ROW, DISTAL = np.array([0.6, 0.8, 0.0]), np.array([0.8, -0.6, 0.0]), np.array([0.0, 0.0, -1.0])
