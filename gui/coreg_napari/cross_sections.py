@@ -135,15 +135,16 @@ class CrossSections:
             units=("mm", "mm"),
         )
         self._layers = [self.pullback, self.ccta, self.cut, self.own, self.theirs, self.marks]
-        for layer in self._layers:
-            self.viewer.add_layer(layer)
+        with self.viewer.layers.batched_update():
+            for layer in self._layers:
+                self.viewer.add_layer(layer)
         # Clicks go to our own callbacks, not to a layer that would be edited.
         self.viewer.layers.selection.active = self.pullback
 
     def _set_up_viewer(self) -> None:
         viewer = self.viewer
         viewer.dims.axis_labels = ("frame", "y", "x")
-        viewer.scale_bar.visible = True
+        viewer.canvas.overlays.scale_bar.visible = True
         viewer.scene.camera.mouse_zoom = False
         self.fit()
 
@@ -361,9 +362,11 @@ class CrossSections:
         if self._on_drag in viewer.mouse_drag_callbacks:
             viewer.mouse_drag_callbacks.remove(self._on_drag)
         viewer.scene.camera.mouse_zoom = True
-        for layer in self._layers:
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
+        # Together: napari collects garbage whenever its scene changes.
+        with viewer.layers.batched_update():
+            for layer in self._layers:
+                if layer in viewer.layers:
+                    viewer.layers.remove(layer)
 
 
 _SYMBOLS = {"set": "disc", "expected": "disc", "branch": "triangle_up"}

@@ -108,8 +108,7 @@ class Desk(QObject):
         if self.window is not None:
             self.reviewer = self.window.session.reviewer or self.reviewer
             self.window.close()
-        for layer in list(self.viewer.layers):
-            self.viewer.layers.remove(layer)
+        self.viewer.layers.clear()
         self.window = ReviewWindow(
             self.viewer,
             opened,

@@ -268,6 +268,7 @@ class Session:
         """Take the program's first registration of a case that came without one; not a step of undo."""
         landmarks = self.work.landmarks or _found_landmarks(self.case, registration.path)
         self._history = History(Work(registration, Adjustment(), landmarks))
+        self._saved = (self._history.present, *self._saved[1:])
         self._moved()
         self.landmarks_changed.emit()
 

@@ -23,7 +23,8 @@ SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-OCT"
 PIXELS, PIXEL_MM = 96, 0.09
 
 
-def screen_or_skip():
+@pytest.fixture
+def screen():
     """Skip where there is nothing to show a window on; Qt would end the whole process."""
     if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
         pytest.skip("no display: install Xvfb and pytest-xvfb, or run under xvfb-run")
@@ -52,6 +53,8 @@ def patient(tmp_path_factory):
     label = read_volume(folder / "ccta_lumen.nii.gz")
     inside = gaussian_filter((np.asarray(label.values) != 0).astype(np.float32), 0.8)
     hu = (40.0 + 360.0 * inside).astype(np.int16)
+    # Air about it, as in any chest.
+    hu[:, :3], hu[:, -3:] = -1000, -1000
     write_volume(folder / "ccta.nii.gz", Volume(hu, label.index_to_world))
     frames = drawn_frames(case.pullback)
     write_label_stack(

@@ -16,7 +16,6 @@ for extra in ("psygnal", "qtpy", "napari"):
     pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
 pytest.importorskip("pytestqt")
 
-from conftest import screen_or_skip  # noqa: I001
 from coreg.io.results import read_registration
 from coreg.io.review_files import read_review
 from coreg.registration.by_hand import Adjustment
@@ -26,9 +25,8 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def desk(qtbot, tmp_path):
+def desk(screen, qtbot, tmp_path):
     """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
-    screen_or_skip()
     import napari
 
     from coreg_napari.desk import Desk
@@ -47,16 +45,20 @@ def desk(qtbot, tmp_path):
 
 @pytest.fixture
 def opened(desk, result, qtbot):
-    """The window of the patient's result, with its work beside the screen done."""
+    """The window of the patient's result."""
     return open_and_wait(desk, result, qtbot)
 
 
 def open_and_wait(desk, path, qtbot):
+    before = desk.window
     desk.open(path)
-    qtbot.waitUntil(lambda: not desk.opening and desk.window is not None, timeout=WAIT_MS)
-    window = desk.window
+    qtbot.waitUntil(lambda: not desk.opening and desk.window is not before, timeout=WAIT_MS)
+    return desk.window
+
+
+def wait_until_ready(window, qtbot):
+    """Until the state to solve again from is there."""
     qtbot.waitUntil(lambda: window.session.solved is not None, timeout=WAIT_MS)
-    return window
 
 
 def wait_for_work(window, qtbot):
@@ -147,6 +149,7 @@ def test_cancelling_changes_nothing(opened, qtbot):
 
 def test_a_corrected_landmark_guides_when_solved_again(opened, truth, qtbot):
     session = opened.session
+    wait_until_ready(opened, qtbot)
     name = session.landmarks[1].landmark.id
     session.select(name)
     assert session.row == session.shown_row(session.landmark(name).landmark)
@@ -163,13 +166,15 @@ def test_a_corrected_landmark_guides_when_solved_again(opened, truth, qtbot):
     assert session.path is before
 
 
-def test_solving_again_needs_an_accepted_landmark(opened):
+def test_solving_again_needs_an_accepted_landmark(opened, qtbot):
+    wait_until_ready(opened, qtbot)
     opened.resolve()
     assert "at least one landmark" in opened.header.text.text()
 
 
 def test_left_out_errors_come_and_go_with_the_landmarks(opened, qtbot):
     session = opened.session
+    wait_until_ready(opened, qtbot)
     for each in session.landmarks[:2]:
         session.set_state(each.landmark.id, "accepted")
     opened.leave_one_out()
@@ -354,7 +359,7 @@ def test_a_case_without_a_result_is_registered_when_it_is_opened(desk, patient, 
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
-        (lambda folder: (folder / "registration.json").write_text("{"), "broken JSON"),
+        (lambda folder: (folder / "registration.json").write_text("{"), "run coreg register again"),
         (lambda folder: rewrite(folder, '"schema_version": 1', '"schema_version": 99'), "schema_version"),
         (lambda folder: (folder.parent / "case").unlink(), "--case"),
     ],
