@@ -1,8 +1,10 @@
-"""A path found from one given placement, such as one made by hand: no other is looked for."""
+"""A path found from one given placement, such as one made by hand: only places close by are looked at."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +36,22 @@ from coreg.registration.search import (
     refined,
     refined_on,
     sharpened,
+    wrapped,
 )
 from coreg.settings import RegistrationSettings
 
 FloatArray = npt.NDArray[np.float64]
 
 ONLY_THIS = (
-    "Found from a given placement: neither other placements nor the mirror image were compared with it."
+    "Found close to a given placement: neither places farther off nor the mirror image were compared with it."
 )
+# A hand is this rough. Steps are about as long as a start is drawn by the right place.
+SHIFTS_MM = (0.0, -1.5, 1.5, -3.0, 3.0)
+TURNS_RAD = tuple(float(each) for each in np.radians([0.0, -30.0, 30.0, -60.0, 60.0]))
+# What has run farther from where it was placed, in the mean, is another place.
+FARTHEST_MM, FARTHEST_RAD = 4.0, float(np.radians(75.0))
+KEPT = 3
+ALL_NEARBY = replace(COARSE, keep=len(SHIFTS_MM) * len(TURNS_RAD))
 
 
 def solve_from(
@@ -53,7 +63,10 @@ def solve_from(
     guides: Sequence[Landmark] = (),
     progress: Progress | None = None,
 ) -> Solved:
-    """Bend a given placement until the lumens meet, by the nonrigid method without its search.
+    """Bend a given placement until the lumens meet, by the nonrigid method with a search close by only.
+
+    A placement by hand is rough, so that places up to 3 mm and rotations up to 60 degrees off are tried
+    too. A path that ends more than 4 mm or 75 degrees from the placement, in the mean, is not taken.
 
     Parameters
     ----------
@@ -75,7 +88,7 @@ def solve_from(
     Returns
     -------
     Solved
-        Its verdict is ``review`` at best, since nothing else was compared. `resolve` and
+        Its verdict is ``review`` at best, since nothing farther off was compared. `resolve` and
         `left_out_errors` go on from it.
 
     Raises
@@ -100,9 +113,11 @@ def _solved(scene: Scene, path: VirtualCatheterPath, landmarks: Sequence[Landmar
     functions, depth = placed_functions(scene, path), frame_depth_mm(scene)
     guides = guides_of(landmarks, scene.case.pullback, scene.seen)
     side = scene.tensors, scene.seen, scene.settings
-    tell("coarse path", 0.3)
+    tell("coarse paths", 0.3)
     model = level_model(*side, COARSE)
-    coarse = refined_on(model, _coefficients(model, functions, depth), scene.seen, COARSE, guides)
+    starts = _around(_coefficients(model, functions, depth))
+    ends = refined_on(model, starts, scene.seen, ALL_NEARBY, guides)
+    coarse = _nearest(ends, functions, depth)
     middle = on_level(coarse, *side, MIDDLE, guides=guides)
     tell("fine path", 0.5)
     fine = on_level(middle, *side, FINE, guides=guides)
@@ -156,6 +171,27 @@ def _coefficients(model: PathModel, functions: FloatArray, depth_mm: FloatArray)
     table = np.linalg.lstsq(spline_basis(dense, knots), values)[0].T
     flat = np.concatenate([table.ravel(), np.zeros((FUNCTIONS - 2) * len(knots) + 1)])
     return torch.as_tensor(flat, dtype=torch.float64, device=model.basis.device)[None]
+
+
+def _around(placed: torch.Tensor) -> torch.Tensor:
+    """Coefficients (H, P) of a path (1, P) and of those around it; splines move as their coefficients do."""
+    knots = (placed.shape[1] - 1) // FUNCTIONS
+    moved = placed.repeat(len(SHIFTS_MM) * len(TURNS_RAD), 1)
+    steps = torch.tensor(
+        list(itertools.product(SHIFTS_MM, TURNS_RAD)), dtype=placed.dtype, device=placed.device
+    )
+    moved[:, :knots] += steps[:, :1]
+    moved[:, knots : 2 * knots] += steps[:, 1:]
+    return moved
+
+
+def _nearest(ends: Candidates, placed: FloatArray, depth_mm: FloatArray) -> Candidates:
+    """Best candidates that are still close to a placement (2, N); the closest one where none is."""
+    place, turn = np.moveaxis(ends.functions_at(depth_mm)[:, :2] - placed, 1, 0)
+    far_mm, far_rad = (np.abs(each).mean(axis=1) for each in (place, wrapped(turn)))
+    far = np.maximum(far_mm / FARTHEST_MM, far_rad / FARTHEST_RAD)
+    close = np.flatnonzero(far <= 1.0)[:KEPT] if far.min() <= 1.0 else far.argmin(keepdims=True)
+    return replace(ends, coefficients=ends.coefficients[torch.as_tensor(close)], cost=ends.cost[close])
 
 
 def _straight(scene: Scene, functions: FloatArray, depth_mm: FloatArray) -> Start:

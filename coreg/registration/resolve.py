@@ -94,7 +94,7 @@ def finished(
 
 
 def _for_review(registration: Registration, doubt: str) -> Registration:
-    """The same for review at best; there is no margin where nothing was compared."""
+    """The same for review at best; there is no margin where not all was compared."""
     verdict: Verdict = "failed" if registration.verdict == "failed" else "review"
     return replace(registration, verdict=verdict, reasons=(doubt, *registration.reasons), margin=float("nan"))
 

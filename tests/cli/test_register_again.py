@@ -106,7 +106,7 @@ def test_a_placement_by_hand_is_refined_without_looking_elsewhere(coreg, sample,
     assert error_mm < 0.5
     assert error_deg < 10.0
     assert done.data["verdict"] == "review"
-    assert any("Found from a given placement" in each for each in done.data["reasons"])
+    assert any("Found close to a given placement" in each for each in done.data["reasons"])
     made = read_registration(out).provenance
     assert "registration_reviewed.json" in made["inputs_sha256"]
 

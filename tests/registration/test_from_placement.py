@@ -12,8 +12,10 @@ from coreg.centerline import VesselTree
 from coreg.landmarks import Landmark
 from coreg.phantom import make_patient
 from coreg.registration import Adjustment, adjusted, left_out_errors, lumen_centres, resolve, solve_from
-from coreg.registration.from_placement import ONLY_THIS, placed_functions
+from coreg.registration.from_placement import FARTHEST_MM, FARTHEST_RAD, ONLY_THIS, placed_functions
+from coreg.registration.placement import frame_depth_mm
 from coreg.registration.scene import prepare_scene
+from coreg.registration.search import wrapped
 from coreg.settings import RegistrationSettings
 
 Z_MM = np.arange(14.0, 44.0, 0.5)
@@ -79,14 +81,29 @@ def test_frames_that_had_no_pose_are_found_too(scene):
     assert_exact(found.registration.path)
 
 
-def test_it_is_for_review_and_says_that_nothing_was_compared(solved):
+def test_it_is_for_review_and_says_that_nothing_far_was_compared(solved):
     result = solved.registration
     assert result.verdict == "review"
     assert result.reasons[0] == ONLY_THIS
     assert np.isnan(result.margin)
-    assert len(result.hypotheses) == 1
+    assert result.hypotheses[0].cost == min(each.cost for each in result.hypotheses)
     # Straight lines through the placement that was given.
     np.testing.assert_allclose(result.rigid_path.origin_mm[:, 2], Z_MM + 1.0, atol=0.3)
+
+
+@pytest.mark.parametrize(("shift_mm", "turn_deg"), [(2.8, 40.0), (-3.0, 60.0), (3.0, -60.0)])
+def test_from_as_far_off_as_a_hand_may_be_the_tube_is_met(scene, shift_mm, turn_deg):
+    found = solve_from(scene, exact_path(shift_mm=shift_mm, turn_rad=np.radians(turn_deg)))
+    assert_exact(found.registration.path)
+
+
+@pytest.mark.parametrize(("shift_mm", "turn_rad"), [(1.0, 0.5), (9.0, 0.5), (0.0, 2.8)])
+def test_what_is_taken_is_close_to_the_placement(scene, shift_mm, turn_rad):
+    given = exact_path(shift_mm=shift_mm, turn_rad=turn_rad)
+    place, turn = solve_from(scene, given).stages["coarse"].functions_at(frame_depth_mm(scene))[0, :2]
+    # Of the axis of the vessel as seen, up to 0.1 mm off the tube's own.
+    assert np.abs(place - given.arc_length_mm).mean() < FARTHEST_MM + 0.3
+    assert np.abs(wrapped(turn - given.rotation_rad)).mean() < FARTHEST_RAD + 0.05
 
 
 def test_a_placement_far_off_is_not_called_good(scene):
@@ -143,12 +160,12 @@ def patient_scene(seed, device):
 @pytest.mark.parametrize(
     ("seed", "frames", "degrees"),
     [
-        (3, 7, 40),
-        *(pytest.param(3, *off, marks=pytest.mark.slow) for off in ((-7, 40), (7, -40), (-7, -40))),
-        *(pytest.param(seed, 7, 40, marks=pytest.mark.slow) for seed in (0, 1, 2)),
+        (3, 14, 40),
+        *(pytest.param(3, *off, marks=pytest.mark.slow) for off in ((-7, 40), (-15, 60), (15, -60))),
+        *(pytest.param(seed, 15, 60, marks=pytest.mark.slow) for seed in (0, 1, 2)),
     ],
 )
-def test_a_patient_is_found_from_seven_frames_and_forty_degrees_off(tube, seed, frames, degrees):
+def test_a_patient_is_found_from_as_far_off_as_a_hand_may_be(tube, seed, frames, degrees):
     made, scene = patient(seed), patient_scene(seed, tube.cpu)
     off = Adjustment(shift_mm=0.2 * frames, turn_rad=np.radians(degrees))
     centres = lumen_centres(made.truth, made.case.pullback)
@@ -157,5 +174,5 @@ def test_a_patient_is_found_from_seven_frames_and_forty_degrees_off(tube, seed, 
     along = line.nearest_arc_length(path.origin_mm) - line.nearest_arc_length(made.truth.origin_mm)
     turned = np.degrees(np.arccos(np.clip(np.sum(path.column * made.truth.column, axis=1), -1.0, 1.0)))
     # As near as the whole search comes on typical patients.
-    assert np.nanmean(np.abs(along)) < 1.0
+    assert np.nanmean(np.abs(along)) < 0.6
     assert np.nanmean(turned) < 10.0
