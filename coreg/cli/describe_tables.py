@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from coreg.cli.describe import Described, described_centerlines
 from coreg.cli.describe_contours import described_contours
+from coreg.cli.describe_review import described_reviewed_landmarks
 from coreg.io.files import read_text, unusable
 from coreg.io.tables import Table, has_rows, read_table
 
@@ -41,6 +42,7 @@ def described_table(path: Path) -> Described:
         ({"frame", "quality", "reason"}, _quality),
         ({"frame", "signal", "gated"}, _gating),
         ({"id", "frame_expected", "frame_found"}, _validation),
+        ({"id", "frame", "angle_deg", "x_mm", "state"}, described_reviewed_landmarks),
         ({"id", "frame", "angle_deg", "x_mm"}, _landmarks),
         ({"arc_length_mm", "angle_deg", "lumen_radius_mm"}, _written("rays of a segmented CCTA")),
         ({"id", "start_mm", "end_mm", "thickness_mm"}, _written("calcium of a segmented CCTA")),

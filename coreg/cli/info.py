@@ -12,9 +12,10 @@ from coreg.cli.options import Json, Quiet, Seed, Threads, Verbose
 if TYPE_CHECKING:
     from coreg.cli.describe import Described
 
-CASE, REGISTRATION = "case.toml", "registration.json"
+CASE = "case.toml"
+REGISTRATION, REVIEWED, REVIEW = "registration.json", "registration_reviewed.json", "review.json"
 CCTA, PULLBACK = "segmentation.json", "pullback_segmentation.json"
-KNOWN = (CASE, REGISTRATION, CCTA, PULLBACK)
+KNOWN = (CASE, REGISTRATION, REVIEWED, REVIEW, CCTA, PULLBACK)
 
 
 def info(
@@ -39,8 +40,8 @@ def info(
         from coreg.cli.info_case import described_case
 
         found = described_case(path)
-    elif REGISTRATION in names:
-        found = _result(path)
+    elif names & {REGISTRATION, REVIEWED, REVIEW}:
+        found = _result(path, whole=folder == path)
     elif {CCTA, PULLBACK} <= names:
         found = _segmentations(folder)
     elif CCTA in names:
@@ -55,6 +56,17 @@ def info(
         lines.append(f"  {'use as':<{width}}  {found.role} of a case.toml")
     data = {"path": path, "kind": found.kind, "role": found.role or None, **found.data}
     console.outcome("\n".join(lines), data)
+
+
+def _result(path: Path, *, whole: bool) -> Described:
+    """Describe a result folder, or one of its files."""
+    from coreg.cli.describe_review import described_registration, described_result, described_review
+    from coreg.io.files import existing_file
+
+    if whole:
+        return described_result(path)
+    existing_file(path)
+    return described_review(path) if path.name == REVIEW else described_registration(path)
 
 
 def _segmentation(folder: Path) -> Described:
@@ -119,33 +131,3 @@ def _segmented_pullback(folder: Path) -> Described:
         "from_contours": vessel.from_contours,
     }
     return Described("a segmented pullback (for research use only)", "", facts, numbers)
-
-
-def _result(path: Path) -> Described:
-    from coreg.cli.describe import Described
-    from coreg.io.results import read_registration
-
-    registration = read_registration(path)
-    placed, made = registration.path, registration.provenance
-    reliable = int((placed.posed & placed.reliable).sum())
-    facts: dict[str, str] = {"verdict": registration.verdict}
-    facts |= {f"reason {i + 1}": reason for i, reason in enumerate(registration.reasons)}
-    facts |= {
-        "frames": f"{len(placed)}, {int(placed.posed.sum())} placed, {reliable} reliable",
-        "radius scale": f"{registration.radius_scale:.3f} (CCTA over pullback)",
-        "margin": f"{100.0 * registration.margin:.1f} %",
-        "hypotheses": str(len(registration.hypotheses)),
-        "made by": f"coreg {made.get('coreg', '?')} on {made.get('device', '?')}",
-    }
-    data = {
-        "verdict": registration.verdict,
-        "reasons": registration.reasons,
-        "frames": len(placed),
-        "placed": int(placed.posed.sum()),
-        "reliable": reliable,
-        "radius_scale": registration.radius_scale,
-        "margin": registration.margin,
-        "settings": registration.settings,
-        "provenance": made,
-    }
-    return Described("a registration (for research use only)", "", facts, data)
