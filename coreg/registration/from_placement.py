@@ -66,7 +66,8 @@ def solve_from(
     """Bend a given placement until the lumens meet, by the nonrigid method with a search close by only.
 
     A placement by hand is rough, so that places up to 3 mm and rotations up to 60 degrees off are tried
-    too. A path that ends more than 4 mm or 75 degrees from the placement, in the mean, is not taken.
+    too. It stays a local search: a coarse path that has run more than 4 mm or 75 degrees from the
+    placement, in the mean, is not taken, unless all have; of these the closest is.
 
     Parameters
     ----------
