@@ -119,6 +119,13 @@ def test_a_header_that_promises_far_too_much_is_refused_without_taking_that_memo
         voxels(tmp_path / "v.nii.gz")
 
 
+def test_a_file_of_the_same_name_beside_a_zipped_one_is_not_read(tmp_path):
+    # ITK takes the header of the one and the voxels of the other.
+    (tmp_path / "v.nii").write_bytes(nifti(counted("i2") + 100))
+    (tmp_path / "v.nii.gz").write_bytes(gzip.compress(nifti(counted("i2"))))
+    np.testing.assert_array_equal(read_volume(tmp_path / "v.nii.gz").values, counted("i2"))
+
+
 def test_voxels_of_several_numbers_are_refused(tmp_path):
     (tmp_path / "v.nii").write_bytes(nifti(counted("i4"), code=2304))
     with pytest.raises(InputError, match="datatype: found 2304, expected one number"):
