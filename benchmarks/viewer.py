@@ -85,6 +85,8 @@ def full_size_ccta(case_folder: Path, rng: np.random.Generator) -> Volume:
     values = rng.normal(40.0, 25.0, (50, 64, 64)).astype(np.float32)
     body = zoom(values, [a / b for a, b in zip(CCTA_SHAPE, values.shape, strict=True)], order=1)
     image = body.astype(np.int16)
+    # Air about the body.
+    image[:, :20], image[:, -20:] = -1000, -1000
     lumen = gaussian_filter((np.asarray(label.values) != 0).astype(np.float32), 0.8)
     corner = [min(40, a - b) for a, b in zip(CCTA_SHAPE, lumen.shape, strict=True)]
     low = [max(0, each) for each in corner]

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from psygnal import Signal
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import Signal as QtSignal
 
 from coreg.errors import InputError, RegistrationError
 
@@ -17,7 +19,13 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
     """The user stopped the work."""
 
 
-class Job(QObject):
+class _Bridge(QObject):
+    """Takes what a thread tells to the thread of the screen."""
+
+    told = QtSignal(str, object)
+
+
+class Job:
     """One piece of work; all its signals come in the thread of the screen.
 
     Signals
@@ -37,15 +45,14 @@ class Job(QObject):
     failed = Signal(str)
     cancelled = Signal()
     finished = Signal()
-    _told = Signal(str, object)
 
-    def __init__(self, title: str, work: Callable[[Progress], Any], parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, work: Callable[[Progress], Any]) -> None:
         self.title = title
         self._work = work
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"coreg: {title}", daemon=True)
-        self._told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
+        self._bridge = _Bridge()
+        self._bridge.told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
         """Begin."""
@@ -55,38 +62,43 @@ class Job(QObject):
         """Stop where the work next tells of its progress."""
         self._stop.set()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end of the thread; whether it came."""
-        if self._thread.is_alive():
-            self._thread.join(seconds)
-        return not self._thread.is_alive()
+    def abandon(self) -> None:
+        """Stop, and tell nobody any more."""
+        self.cancel()
+        for signal in (self.progressed, self.done, self.failed, self.cancelled, self.finished):
+            signal.disconnect()
 
     def _tell(self, stage: str, share: float) -> None:
         if self._stop.is_set():
             raise Cancelled
-        self._emit("progressed", (stage, share))
+        self._bridge.told.emit("progressed", (stage, share))
 
     def _run(self) -> None:
+        name, values = self._ended()
+        try:
+            self._bridge.told.emit(name, values)
+            self._bridge.told.emit("finished", ())
+        except RuntimeError:
+            # The program ends.
+            return
+
+    def _ended(self) -> tuple[str, tuple[Any, ...]]:
+        """Do the work; the signal to send, and what goes with it."""
         try:
             result = self._work(self._tell)
             if self._stop.is_set():
                 raise Cancelled
         except Cancelled:
-            self._emit("cancelled", ())
+            return "cancelled", ()
         except (InputError, RegistrationError, ValueError) as error:
-            self._emit("failed", (str(error),))
+            return "failed", (str(error),)
         except Exception as error:  # no traceback window; the message says that it is a bug
-            self._emit("failed", (f"this is a bug: {type(error).__name__}: {error}",))
-        else:
-            self._emit("done", (result,))
-        self._emit("finished", ())
-
-    def _emit(self, name: str, values: tuple[Any, ...]) -> None:
-        try:
-            self._told.emit(name, values)
-        except RuntimeError:
-            # The window was closed in the meantime.
-            return
+            return "failed", (f"this is a bug: {type(error).__name__}: {error}",)
+        return "done", (result,)
 
     def _pass_on(self, name: str, values: tuple[Any, ...]) -> None:
         getattr(self, name).emit(*values)
+        if name == "finished":
+            # Qt's connections keep what they call alive, unseen by the garbage collector.
+            self._bridge.told.disconnect()
+            self._thread.join()

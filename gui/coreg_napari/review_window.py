@@ -474,7 +474,7 @@ class ReviewWindow:
         for signal, slot in self._links:
             signal.disconnect(slot)
         for job in list(self._jobs):
-            job.cancel()
+            job.abandon()
         for each in self.shortcuts():
             self.viewer.bind_key(each.key, None, overwrite=True)
         for view in (
@@ -489,6 +489,9 @@ class ReviewWindow:
             view.close_view()
         for dock in self._docks:
             self.viewer.window.remove_dock_widget(dock)
+        # Their buttons' connections keep them alive, unseen by the garbage collector.
+        for widget in (self.header, self.along, self.space, self.tabs):
+            widget.deleteLater()
 
 
 def _pressed(run: Callable[[], Any], _viewer: Any) -> None:

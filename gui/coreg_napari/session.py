@@ -180,7 +180,9 @@ class Session:
         """Select a landmark, and show it in every view."""
         self._selected = name
         landmark = self.landmark(name).landmark if name else None
-        if jump and landmark is not None:
+        # Where the path meets the other half would tell a blinded reader what to find.
+        told = landmark is not None and landmark.frame is None and self.blinded
+        if jump and landmark is not None and not told:
             row = self.shown_row(landmark)
             if row is not None:
                 self.go_to_row(row)
@@ -299,6 +301,8 @@ class Session:
         self._record(action, label)
         self._moved()
         self.landmarks_changed.emit()
+        if self._selected not in {each.landmark.id for each in self.landmarks}:
+            self.select("")
 
     # Landmarks.
 

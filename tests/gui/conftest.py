@@ -23,11 +23,14 @@ SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-OCT"
 PIXELS, PIXEL_MM = 96, 0.09
 
 
-@pytest.fixture
-def screen():
+def pytest_collection_modifyitems(items):
     """Skip where there is nothing to show a window on; Qt would end the whole process."""
-    if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-        pytest.skip("no display: install Xvfb and pytest-xvfb, or run under xvfb-run")
+    if not sys.platform.startswith("linux") or {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+        return
+    reason = "no display: install Xvfb and pytest-xvfb, or run under xvfb-run"
+    for item in items:
+        if "qtbot" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def drawn_frames(pullback):

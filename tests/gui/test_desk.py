@@ -25,7 +25,7 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def desk(screen, qtbot, tmp_path):
+def desk(qtbot, tmp_path):
     """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
     import napari
 
