@@ -227,6 +227,7 @@ class AlignPanel(QWidget):
         """Show the best place of the neighbourhood."""
         self._nearby = nearby
         self._show_likeness()
+        self._show_state()
 
     def guarded(self, verb: Callable[[], object]) -> None:
         """Do something to the session; what it refuses becomes a message."""

@@ -251,11 +251,12 @@ def test_the_window_does_not_close_over_unsaved_changes_unless_told_to(opened, d
     assert opened.main_window.isVisible()
 
 
-def test_a_closed_case_leaves_nothing_behind(opened, desk, qtbot):
+def test_a_closed_case_leaves_nothing_behind(desk, result, qtbot):
     from napari.qt import QtViewer
 
-    session, viewer = opened.session, opened.viewer
-    opened.close()
+    open_and_wait(desk, result, qtbot)
+    session, viewer = desk.window.session, desk.viewer
+    desk.window.close()
     desk.window = None
     qtbot.wait(100)
     for name in ("frame_changed", "path_changed", "landmarks_changed", "view_changed", "prepared_changed"):
@@ -304,14 +305,12 @@ while True:
 
 def test_work_of_a_killed_process_is_recovered(desk, result, qtbot):
     before = read_registration(result)
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", KILLED, str(result)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout.readline().strip() == "changed"
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(result)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline().strip() == "changed"
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
     assert (read_registration(result).path.origin_mm == before.path.origin_mm).all()
     desk.answers[:] = ["Take it up"]
     window = open_and_wait(desk, result, qtbot)
