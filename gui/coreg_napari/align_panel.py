@@ -287,7 +287,8 @@ class AlignPanel(QWidget):
         ):
             button.setEnabled(free and bool(label))
             button.setToolTip(f"{name}: {label}" if label else f"Nothing to {name.lower()}")
-        self.command.setText(session.command)
+        if self.command.text() != session.command:
+            self.command.setText(session.command)
 
     def _copy_command(self) -> None:
         clipboard = QGuiApplication.clipboard()

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backend_bases import Event, MouseButton, MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.transforms import BboxBase
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QSpinBox, QVBoxLayout, QWidget
@@ -16,6 +17,18 @@ from coreg_napari.session import Session
 
 # A burst of changes, as from a slider that is dragged, is drawn once.
 WAIT_MS = 30
+
+
+class _Canvas(FigureCanvasQTAgg):
+    """A canvas that is put on the screen together with all that changes in the window.
+
+    Painting one widget at once would draw every OpenGL view of the window with it.
+    """
+
+    def blit(self, bbox: BboxBase | None = None) -> None:
+        """Show what was drawn with the next round of events."""
+        del bbox
+        self.update()
 
 
 class AlongView(QWidget):
@@ -58,7 +71,7 @@ class AlongView(QWidget):
     # Building.
 
     def _lay_out(self) -> None:
-        self.canvas = FigureCanvasQTAgg(self.picture.figure)
+        self.canvas = _Canvas(self.picture.figure)
         self.canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.spin = QSpinBox()

@@ -14,6 +14,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from psygnal import Signal
 
 from coreg.catheter_path import VirtualCatheterPath
+from coreg.contours import resampled_contour
 from coreg.fusion.planes import plane_images
 from coreg.report.cuts import lumen_outlines
 from coreg.report.style import WINDOW_HU
@@ -28,6 +29,8 @@ GAP_MM = 0.6
 STEP_MM = 0.06
 LEAST_REACH_MM, MOST_REACH_MM = 3.0, 7.0
 LINE_MM = 0.06
+# Of an outline where it is whole; where it is broken, half of them.
+SEGMENTS = 96
 MARK_MM = 0.45
 # A click this near to a mark takes hold of it.
 GRAB_MM = 0.4
@@ -61,6 +64,7 @@ class CrossSections:
         self._set_up_viewer()
         self._connect()
         self.refresh()
+        self._draw_cut()
 
     # What is drawn.
 
@@ -122,8 +126,10 @@ class CrossSections:
         )
         lines = {"edge_width": LINE_MM, "vector_style": "line", "opacity": 1.0, "units": ("mm", "mm")}
         empty = np.zeros((0, 2, 2))
-        self.own = Vectors(empty, edge_color=PULLBACK_LUMEN, name="pullback lumen", ndim=2, **lines)
-        self.theirs = Vectors(empty, edge_color=CCTA_LUMEN, name="CCTA lumen", ndim=2, **lines)
+        colours = np.repeat(transform_color([PULLBACK_LUMEN, CCTA_LUMEN]), SEGMENTS + SEGMENTS // 2, axis=0)
+        self.lumens = Vectors(
+            np.zeros((len(colours), 2, 2)), edge_color=colours, name="lumens", ndim=2, **lines
+        )
         self.cut = Vectors(empty, edge_color=CUT, name="cut", ndim=2, **(lines | {"opacity": 0.6}))
         self.marks = Points(
             np.zeros((0, 2)),
@@ -134,7 +140,7 @@ class CrossSections:
             opacity=1.0,
             units=("mm", "mm"),
         )
-        self._layers = [self.pullback, self.ccta, self.cut, self.own, self.theirs, self.marks]
+        self._layers = [self.pullback, self.ccta, self.cut, self.lumens, self.marks]
         with self.viewer.layers.batched_update():
             for layer in self._layers:
                 self.viewer.add_layer(layer)
@@ -159,7 +165,6 @@ class CrossSections:
         """Draw the current frame anew."""
         self._outlines = {}
         self._draw()
-        self._draw_cut()
 
     def _draw(self) -> None:
         session = self.session
@@ -195,8 +200,10 @@ class CrossSections:
         session = self.session
         own = session.case.pullback.lumen.get(session.frame)
         theirs = self.ccta_outline()
-        self.own.data = self._twice(own, host="pullback")
-        self.theirs.data = self._twice(theirs, host="ccta")
+        # Always as many lines, so that their colours stay: napari is slow at anything else.
+        self.lumens.data = np.concatenate(
+            [self._twice(own, host="pullback"), self._twice(theirs, host="ccta")]
+        )
 
     def _draw_cut(self) -> None:
         session = self.session
@@ -209,15 +216,15 @@ class CrossSections:
     def _twice(self, outline: FloatArray | None, *, host: View) -> FloatArray:
         """Segments of an outline in its own section, and broken in the other one."""
         if outline is None or len(outline) < 3:
-            return np.zeros((0, 2, 2))
-        start = outline[:, ::-1]
+            return np.zeros((SEGMENTS + SEGMENTS // 2, 2, 2))
+        start = resampled_contour(outline, SEGMENTS)[:, ::-1]
         segments = np.stack([start, np.roll(start, -1, axis=0) - start], axis=1)
         right = np.array([[0.0, self.offset_mm], [0.0, 0.0]])
         whole = segments + (right if host == "ccta" else 0.0)
+        dashes = segments[np.arange(SEGMENTS) % 4 < 2] + (right if host == "pullback" else 0.0)
         if self.session.blinded or self.session.path is None:
-            return whole
-        broken = segments[_dashes(segments)] + (right if host == "pullback" else 0.0)
-        return np.concatenate([whole, broken])
+            dashes = np.zeros_like(dashes)
+        return np.concatenate([whole, dashes])
 
     def ccta_outline(self) -> FloatArray | None:
         """Outline (M, 2) of the CCTA's lumen in the current frame's plane."""
@@ -370,12 +377,6 @@ class CrossSections:
 
 
 _SYMBOLS = {"set": "disc", "expected": "disc", "branch": "triangle_up"}
-
-
-def _dashes(segments: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which segments of a closed line are drawn where it is broken into dashes of a quarter mm."""
-    length = np.cumsum(np.linalg.norm(segments[:, 1], axis=1))
-    return (length / 0.25).astype(int) % 2 == 0
 
 
 def one_row(path: VirtualCatheterPath, row: int) -> VirtualCatheterPath:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QDockWidget, QProgressDialog
 from coreg.io.reviewable import Reviewable, WorkItem, is_cohort, open_reviewable, work_list
 from coreg_napari.jobs import Job, Progress
 from coreg_napari.review_window import DOCK, ReviewWindow
+from coreg_napari.warm_up import warm_up
 from coreg_napari.work_list_panel import WorkListPanel
 
 _DESKS: WeakKeyDictionary[Any, Desk] = WeakKeyDictionary()
@@ -143,6 +144,7 @@ class Desk(QObject):
         job.failed.connect(lambda text: self._end(lambda: self.tell(text)))
         job.cancelled.connect(lambda: self._end(lambda: None))
         job.start()
+        QTimer.singleShot(0, warm_up)
 
     def _on_progress(self, stage: str, share: float) -> None:
         if self._dialog is not None:

@@ -118,7 +118,7 @@ class Header(QWidget):
             text, colour = f"{verdict}{by_hand}", VERDICT_COLOURS[verdict]
         self.verdict.setText(text + (" *" if session.unsaved else ""))
         self.verdict.setToolTip("* unsaved changes" if session.unsaved else "saved")
-        self.verdict.setStyleSheet(f"background: {colour}; color: white; padding: 1px 6px;")
+        _style(self.verdict, f"background: {colour}; color: white; padding: 1px 6px;")
         self.blinded.setChecked(session.blinded)
         self._show_frame(session.row)
 
@@ -134,7 +134,7 @@ class Header(QWidget):
             f"{pullback.modality or 'Pullback'}: frame {frame} (console {frame + 1} of "
             f"{int(session.frames.max()) + 1}), {position:.1f} mm withdrawn, {view}"
         )
-        self.frame.setStyleSheet("color: #e8b060;" if mirrored or session.adjustment.mirrored else "")
+        _style(self.frame, "color: #e8b060;" if mirrored or session.adjustment.mirrored else "")
         path = session.path
         if path is None:
             self.place.setText("")
@@ -157,3 +157,9 @@ class Header(QWidget):
         self._timer.stop()
         for signal, slot in self._links:
             signal.disconnect(slot)
+
+
+def _style(label: QLabel, style: str) -> None:
+    """Set a style where it is another one: Qt takes its time for that."""
+    if label.styleSheet() != style:
+        label.setStyleSheet(style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ def view(path: Path, *, case: Path | None = None) -> None:
     # After napari has put the window where it was last time.
     viewer.window.resize(*WINDOW_PX)
     tidy(viewer)
+    # Napari collects garbage with every layer; what was loaded so far stays anyway.
+    gc.freeze()
     Desk.of(viewer).open(path, case=case)
     napari.run()
 

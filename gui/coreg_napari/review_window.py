@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from psygnal import SignalInstance
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QWidget
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QVBoxLayout, QWidget
 
 from coreg.errors import InputError
 from coreg.io.review_files import (
@@ -35,7 +35,7 @@ from coreg_napari.sign_off_panel import SignOffPanel
 from coreg_napari.space import SpaceView
 from coreg_napari.work import left_out, likeness_of, solved_again, solved_case
 
-AUTOSAVE_MS = 1500
+AUTOSAVE_MS, SPACE_MS = 1500, 700
 DOCK = "coreg: {}"
 LABELS = {"nonrigid": "register, non-rigid", "rigid": "register, rigid", "from here": "refine from here"}
 
@@ -103,7 +103,9 @@ class ReviewWindow:
         self.header = Header(session)
         self.sections = CrossSections(session, self.viewer)
         self.along = AlongView(session)
-        self.space = SpaceView(session)
+        self.space: SpaceView | None = None
+        self._space_place = QWidget()
+        QVBoxLayout(self._space_place).setContentsMargins(0, 0, 0, 0)
         self.align = AlignPanel(session)
         self.landmarks = LandmarkPanel(session)
         self.sign_off = SignOffPanel(session)
@@ -117,11 +119,20 @@ class ReviewWindow:
         self._docks = [
             self._dock(self.header, "case", "top", bare=True),
             self._dock(self.along, "along the vessel", "bottom"),
-            self._dock(self.space, "in space", "right"),
+            self._dock(self._space_place, "in space", "right"),
             self._dock(self.tabs, "review", "right"),
         ]
         # Once the window has given all of them a place.
         QTimer.singleShot(0, self._arrange)
+        QTimer.singleShot(SPACE_MS, self._add_space)
+
+    def _add_space(self) -> None:
+        """Add the view in space once the others are on the screen, since it takes longest."""
+        if not self.closed:
+            self.space = SpaceView(self.session)
+            layout = self._space_place.layout()
+            if layout is not None:
+                layout.addWidget(self.space)
 
     def _dock(self, widget: QWidget, name: str, area: str, *, bare: bool = False) -> QDockWidget:
         dock: QDockWidget = self.viewer.window.add_dock_widget(
@@ -283,9 +294,7 @@ class ReviewWindow:
             return
         # The state to solve again from is not kept in files.
         work = lambda tell: solved_case(case, before, "nonrigid", None, tell)  # noqa: E731
-        self._start(
-            "getting ready", work, self._on_state
-        ).start()
+        self._start("getting ready", work, self._on_state).start()
 
     def _on_state(self, solved: Solved) -> None:
         self.session.set_prepared(None, self.session.solved or solved)
@@ -477,20 +486,13 @@ class ReviewWindow:
             job.abandon()
         for each in self.shortcuts():
             self.viewer.bind_key(each.key, None, overwrite=True)
-        for view in (
-            self.sections,
-            self.along,
-            self.space,
-            self.align,
-            self.landmarks,
-            self.sign_off,
-            self.header,
-        ):
+        views = (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header)
+        for view in (*views, *([self.space] if self.space else [])):
             view.close_view()
         for dock in self._docks:
             self.viewer.window.remove_dock_widget(dock)
         # Their buttons' connections keep them alive, unseen by the garbage collector.
-        for widget in (self.header, self.along, self.space, self.tabs):
+        for widget in (self.header, self.along, self._space_place, self.tabs):
             widget.deleteLater()
 
 

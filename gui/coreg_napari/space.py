@@ -37,7 +37,7 @@ IntArray = npt.NDArray[np.int64]
 UNMIRRORED = ("towards", "down", "right")
 # At the positive ends of the axes.
 LETTERS = ("L", "P", "S")
-WAIT_MS = 80
+WAIT_MS = 250
 # The colour of the CCTA's lumen, lighter: it is shaded and seen through.
 LIGHT_LUMEN = "#F2915A"
 # A rapid-exchange imaging catheter is about 0.9 mm thick.

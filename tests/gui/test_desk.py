@@ -206,14 +206,27 @@ def test_where_a_place_of_the_canvas_is_in_the_sections(opened):
     assert sections.section_at([0.0, -2.0, 1.0])[0] == "pullback"
 
 
+def drawn_in(sections, view):
+    """Lengths of lumen lines drawn in a section, by colour: the pullback's, the CCTA's."""
+    start, step = sections.lumens.data[:, 0], sections.lumens.data[:, 1]
+    inside = (start[:, 1] > sections.offset_mm / 2.0) == (view == "ccta")
+    length = np.where(inside, np.linalg.norm(step, axis=1), 0.0)
+    half = len(length) // 2
+    return length[:half].sum(), length[half:].sum()
+
+
 def test_blinded_hides_what_the_other_modality_says(opened):
     sections, session = opened.sections, opened.session
     session.go_to_row(80)
-    both = len(sections.own.data), len(sections.theirs.data)
+    contour = session.case.pullback.lumen[session.frame]
+    around = np.linalg.norm(np.roll(contour, -1, axis=0) - contour, axis=1).sum()
+    own, guest = drawn_in(sections, "pullback")
+    assert own == pytest.approx(around, rel=0.02)
+    assert guest > 1.0
     session.blinded = True
-    assert len(sections.own.data) < both[0]
-    assert len(sections.theirs.data) < both[1]
-    assert (sections.own.data[:, 0, 1] < sections.reach_mm).all()
+    assert drawn_in(sections, "pullback") == (pytest.approx(own), 0.0)
+    assert drawn_in(sections, "ccta")[0] == 0.0
+    assert drawn_in(sections, "ccta")[1] > 1.0
 
 
 def test_a_signed_off_case_is_saved_locked_and_reopened(opened, desk, result, qtbot):
@@ -272,7 +285,9 @@ def test_many_cases_one_after_the_other_leave_one_window(desk, result, qtbot):
     from napari.qt import QtViewer
 
     for _ in range(3):
-        open_and_wait(desk, result, qtbot)
+        window = open_and_wait(desk, result, qtbot)
+        qtbot.waitUntil(lambda window=window: window.space is not None, timeout=WAIT_MS)
+    del window
     qtbot.wait(100)
     gc.collect()
     # The viewer's own, and that of the view in space.
