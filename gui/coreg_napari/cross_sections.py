@@ -247,16 +247,18 @@ class CrossSections:
             return
         names = {**STATE_COLOURS, "found": BRANCH}
         colours = transform_color([names[each.state] for each in marks])
+        # Rings, so that what is marked stays visible.
         faces = colours.copy()
-        faces[[each.shape == "expected" for each in marks], 3] = 0.0
+        faces[[each.shape != "expected" for each in marks], 3] = 0.0
         self.marks.face_color, self.marks.border_color = faces, colours
         self.marks.symbol = [_SYMBOLS[each.shape] for each in marks]
         self.marks.size = [MARK_MM * (1.5 if each.selected else 1.0) for each in marks]
         self.marks.text = {
             "string": [each.name if each.shape != "expected" else "" for each in marks],
             "color": FAINT,
-            "size": 9,
-            "anchor": "upper_left",
+            "size": 10,
+            "anchor": "lower_left",
+            "translation": [-0.5 * MARK_MM, 0.5 * MARK_MM],
         }
 
     def drawn_at(self, view: View, xy_mm: FloatArray) -> FloatArray:
@@ -284,6 +286,7 @@ class CrossSections:
         for signal, slot in self._links:
             signal.connect(slot)
         viewer.dims.events.current_step.connect(self._on_step)
+        viewer.canvas.events.size.connect(self._on_size)
         self._wheels_before = list(viewer.mouse_wheel_callbacks)
         viewer.mouse_wheel_callbacks.clear()
         viewer.mouse_wheel_callbacks.append(self._on_wheel)
@@ -304,6 +307,9 @@ class CrossSections:
         if not self._busy:
             step = int(self.viewer.dims.current_step[0])
             self.session.go_to_row(int(self.session.steps[step]))
+
+    def _on_size(self, _event: Any = None) -> None:
+        self.fit()
 
     def _on_wheel(self, _viewer: ViewerModel, event: Any) -> None:
         """Step through the frames; with Control, zoom."""
@@ -365,6 +371,7 @@ class CrossSections:
             signal.disconnect(slot)
         viewer = self.viewer
         viewer.dims.events.current_step.disconnect(self._on_step)
+        viewer.canvas.events.size.disconnect(self._on_size)
         viewer.mouse_wheel_callbacks[:] = self._wheels_before
         if self._on_drag in viewer.mouse_drag_callbacks:
             viewer.mouse_drag_callbacks.remove(self._on_drag)
@@ -376,7 +383,7 @@ class CrossSections:
                     viewer.layers.remove(layer)
 
 
-_SYMBOLS = {"set": "disc", "expected": "disc", "branch": "triangle_up"}
+_SYMBOLS = {"set": "disc", "expected": "x", "branch": "triangle_up"}
 
 
 def one_row(path: VirtualCatheterPath, row: int) -> VirtualCatheterPath:

@@ -132,7 +132,7 @@ class Header(QWidget):
         position = float(pullback.position_mm[row])
         self.frame.setText(
             f"{pullback.modality or 'Pullback'}: frame {frame} (console {frame + 1} of "
-            f"{int(session.frames.max()) + 1}), {position:.1f} mm withdrawn, {view}"
+            f"{int(session.frames.max()) + 1}), {position:.1f} mm, {view}"
         )
         _style(self.frame, "color: #e8b060;" if mirrored or session.adjustment.mirrored else "")
         path = session.path

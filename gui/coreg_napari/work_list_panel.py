@@ -46,6 +46,9 @@ class WorkListPanel(QWidget):
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().setVisible(False)
+        self.table.setWordWrap(False)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(300)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -73,7 +76,7 @@ class WorkListPanel(QWidget):
         for row, item in enumerate(self.items):
             self._fill(row, item)
         self.table.resizeColumnToContents(0)
-        for column, width in ((1, 60), (2, 74)):
+        for column, width in ((1, 58), (2, 66)):
             self.table.setColumnWidth(column, width)
         signed = sum(each.sign_off is not None for each in self.items)
         self.summary.setText(f"{len(self.items)} cases, riskiest first; {signed} signed off")
