@@ -14,9 +14,12 @@ from coreg.errors import InputError
 def view(
     *,
     path: Annotated[
-        Path,
-        typer.Argument(metavar="CASE_OR_DIR", help="A case.toml or its folder, a result, or a cohort."),
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[CASE_OR_DIR]",
+            help="A case.toml or its folder, a result, or a cohort; without it, a synthetic patient.",
+        ),
+    ] = None,
     case: Annotated[
         Path | None,
         typer.Option("--case", help="The case of a result, where it does not lie near it."),

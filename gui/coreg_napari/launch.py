@@ -12,21 +12,22 @@ from coreg.errors import InputError
 WINDOW_PX = (1400, 900)
 
 
-def view(path: Path, *, case: Path | None = None) -> None:
-    """Open a viewer on a case, a result or a cohort, and return when it is closed.
+def view(path: Path | None, *, case: Path | None = None) -> None:
+    """Open a viewer on a case, a result or a cohort, or on a sample, and return when it is closed.
 
     Raises
     ------
     InputError
         If there is nothing to open, no screen, or no OpenGL.
     """
-    if not path.exists():
+    if path is not None and not path.exists():
         msg = f"{path}: found nothing, expected a case.toml, a result folder or a cohort's folder"
         raise InputError(msg)
     check_screen()
     import napari
 
     from coreg_napari.desk import Desk
+    from coreg_napari.sample import sample_case
 
     viewer = napari.Viewer(title="coreg", show=False)
     check_opengl()
@@ -36,7 +37,11 @@ def view(path: Path, *, case: Path | None = None) -> None:
     tidy(viewer)
     # Napari collects garbage with every layer; what was loaded so far stays anyway.
     gc.freeze()
-    Desk.of(viewer).open(path, case=case)
+    desk = Desk.of(viewer)
+    if path is None:
+        desk.open_made("Making a synthetic patient", sample_case)
+    else:
+        desk.open(path, case=case)
     napari.run()
 
 
