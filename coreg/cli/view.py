@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from coreg.cli.options import Verbose
-from coreg.errors import InputError
 
 
 def view(
@@ -28,9 +27,6 @@ def view(
 ) -> None:
     """Align, review, correct and sign off in napari. For research use only."""
     del verbose
-    try:
-        from coreg_napari.launch import view as launched
-    except ImportError as error:
-        msg = f"coreg view needs the gui extra ({error.name} is missing): pip install 'coreg[gui]'"
-        raise InputError(msg) from error
+    from coreg_napari.launch import view as launched
+
     launched(path, case=case)

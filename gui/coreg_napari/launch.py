@@ -18,16 +18,21 @@ def view(path: Path | None, *, case: Path | None = None) -> None:
     Raises
     ------
     InputError
-        If there is nothing to open, no screen, or no OpenGL.
+        If there is nothing to open, no screen, no OpenGL, or the gui extra is missing.
     """
     if path is not None and not path.exists():
         msg = f"{path}: found nothing, expected a case.toml, a result folder or a cohort's folder"
         raise InputError(msg)
     check_screen()
-    import napari
+    try:
+        import napari
 
-    from coreg_napari.desk import Desk
-    from coreg_napari.sample import sample_case
+        from coreg_napari.desk import Desk
+        from coreg_napari.sample import sample_case
+    except ImportError as error:
+        missing = error.name or str(error)
+        msg = f"coreg view needs the gui extra ({missing} is missing): pip install 'coreg[gui]'"
+        raise InputError(msg) from error
 
     viewer = napari.Viewer(title="coreg", show=False)
     check_opengl()
