@@ -177,11 +177,14 @@ class Desk(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
         """Ask before the window is closed with unsaved changes."""
-        if event is not None and event.type() == QEvent.Type.Close and self.window is not None:
-            if not self.window.closed and not self.window.may_close():
-                event.ignore()
-                return True
-            self.window.close()
+        if event is not None and event.type() == QEvent.Type.Close:
+            if self.window is not None and not self.window.closed:
+                if not self.window.may_close():
+                    event.ignore()
+                    return True
+                self.window.close()
+            if self._job is not None:
+                self._job.abandon()
         return super().eventFilter(watched, event)  # type: ignore[arg-type]
 
 

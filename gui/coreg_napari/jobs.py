@@ -50,7 +50,8 @@ class Job:
         self.title = title
         self._work = work
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"coreg: {title}", daemon=True)
+        # Not a daemon: to be ended within torch would end the whole program. It stops soon when abandoned.
+        self._thread = threading.Thread(target=self._run, name=f"coreg: {title}")
         self._bridge = _Bridge()
         self._bridge.told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
