@@ -104,6 +104,7 @@ def test_a_deliberate_error_is_removed_by_the_dials(desk, wrong, truth, qtbot):
     assert about_deg(session.path, truth) > 35.0
 
 
+@pytest.mark.slow
 def test_a_deliberate_error_is_mostly_found_by_the_best_place_nearby(desk, wrong, truth, qtbot):
     window = open_and_wait(desk, wrong, qtbot)
     qtbot.waitUntil(lambda: window.align.to_best.isEnabled(), timeout=WAIT_MS)
@@ -113,6 +114,7 @@ def test_a_deliberate_error_is_mostly_found_by_the_best_place_nearby(desk, wrong
     assert about_deg(window.session.path, truth) < 8.0
 
 
+@pytest.mark.slow
 def test_automatic_removes_the_same_error(desk, wrong, truth, qtbot):
     window = open_and_wait(desk, wrong, qtbot)
     window.align.nonrigid.click()
@@ -125,6 +127,7 @@ def test_automatic_removes_the_same_error(desk, wrong, truth, qtbot):
     assert session.command.startswith("coreg register ")
 
 
+@pytest.mark.slow
 def test_refining_from_a_rough_placement_by_hand_ends_near_the_truth(desk, wrong, truth, qtbot):
     window = open_and_wait(desk, wrong, qtbot)
     session = window.session
@@ -172,6 +175,7 @@ def test_solving_again_needs_an_accepted_landmark(opened, qtbot):
     assert "at least one landmark" in opened.header.text.text()
 
 
+@pytest.mark.slow
 def test_left_out_errors_come_and_go_with_the_landmarks(opened, qtbot):
     session = opened.session
     wait_until_ready(opened, qtbot)
@@ -281,6 +285,7 @@ def test_a_closed_case_leaves_nothing_behind(desk, result, qtbot):
     assert [each for each in threading.enumerate() if each.name.startswith("coreg")] == []
 
 
+@pytest.mark.slow
 def test_many_cases_one_after_the_other_leave_one_window(desk, result, qtbot):
     from napari.qt import QtViewer
 
@@ -318,6 +323,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_work_of_a_killed_process_is_recovered(desk, result, qtbot):
     before = read_registration(result)
     command = [sys.executable, "-W", "ignore", "-c", KILLED, str(result)]
@@ -338,6 +344,7 @@ def test_work_of_a_killed_process_is_recovered(desk, result, qtbot):
     assert not window.autosave_file.exists()
 
 
+@pytest.mark.slow
 def test_recovered_work_can_be_discarded(desk, result, qtbot):
     window = open_and_wait(desk, result, qtbot)
     window.session.adjust(Adjustment(1.0))
