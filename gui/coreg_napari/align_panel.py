@@ -150,7 +150,7 @@ class AlignPanel(QWidget):
         self.stretch = _Dial(*STRETCH_PERCENT, 1.0, 0, "%")
         dials = (
             ("Shift", self.shift, "Along the vessel, distally; keys , and . by one frame"),
-            ("Turn", self.turn, "About the lumen's middle; keys [ and ] by 2 degrees, { and } by 10"),
+            ("Turn", self.turn, "About the lumen's middle; keys [ and ] by 2 degrees, with Control by 10"),
             ("Stretch", self.stretch, "About the middle of the pullback"),
         )
         for row, (name, dial, tip) in enumerate(dials):
@@ -193,6 +193,7 @@ class AlignPanel(QWidget):
             line.addWidget(button)
         rows.addLayout(line)
         self.command = QLabel()
+        self.command.setTextFormat(Qt.TextFormat.PlainText)
         self.command.setWordWrap(True)
         self.command.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.command.setStyleSheet("font-family: monospace; font-size: 10px; color: #a8b0b8;")
@@ -214,7 +215,9 @@ class AlignPanel(QWidget):
         now = self.session.adjustment
         pitch = self.session.case.pullback.frame_spacing_mm
         turn = float(np.angle(np.exp(1j * (now.turn_rad + np.radians(degrees)))))
-        moved = replace(now, shift_mm=now.shift_mm + frames * pitch, turn_rad=turn)
+        # No farther than the dial shows.
+        shift_mm = float(np.clip(now.shift_mm + frames * pitch, -MOST_SHIFT_MM, MOST_SHIFT_MM))
+        moved = replace(now, shift_mm=shift_mm, turn_rad=turn)
         self.guarded(lambda: self.session.adjust(moved))
 
     def go_to_best(self) -> None:

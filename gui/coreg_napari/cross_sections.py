@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Image, Points, Vectors
+from napari.layers import Image, Layer, Points, Vectors
 from napari.utils.colormaps.standardize_color import transform_color
 from psygnal import Signal
 
@@ -261,6 +261,11 @@ class CrossSections:
             "translation": [-0.5 * MARK_MM, 0.5 * MARK_MM],
         }
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What was put into the viewer."""
+        return tuple(self._layers)
+
     def drawn_at(self, view: View, xy_mm: FloatArray) -> FloatArray:
         """Place (y, x) in the canvas of a point in a section's image mm."""
         return np.array([xy_mm[1], xy_mm[0] + (self.offset_mm if view == "ccta" else 0.0)])
@@ -349,13 +354,16 @@ class CrossSections:
         session, row = self.session, self.session.row
         if not session.selected:
             return
+        if np.abs(xy_mm).max() > self.reach_mm:
+            self.refused.emit("Click inside of a cross-section; nothing was set.")
+            return
         try:
             if view == "pullback":
                 session.set_pullback_half(session.selected, row=row, xy_mm=xy_mm)
             elif session.path is not None and session.path.posed[row]:
                 world = session.path.to_world(np.array([float(row)]), xy_mm[None])[0]
                 session.set_ccta_half(session.selected, world)
-        except LockedError as error:
+        except (LockedError, ValueError) as error:
             self.refused.emit(str(error))
         self.pick_done.emit()
 

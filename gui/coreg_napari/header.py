@@ -113,7 +113,9 @@ class Header(QWidget):
         elif registration is None:
             text, colour = "not registered yet", "#555555"
         else:
-            by_hand = "" if session.adjustment.is_none else f" by hand: {adjustment_text(session.adjustment)}"
+            by_hand = (
+                "" if session.adjustment.is_none else f", by hand: {adjustment_text(session.adjustment)}"
+            )
             verdict = "review" if by_hand and registration.verdict == "good" else registration.verdict
             text, colour = f"{verdict}{by_hand}", VERDICT_COLOURS[verdict]
         self.verdict.setText(text + (" *" if session.unsaved else ""))

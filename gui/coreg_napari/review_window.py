@@ -183,7 +183,9 @@ class ReviewWindow:
         self.sections.pick_done.connect(self.landmarks.end_pick)
         self.sections.refused.connect(self.header.tell)
         for each in self.shortcuts():
-            self.viewer.bind_key(each.key, partial(_pressed, each.run), overwrite=True)
+            # Napari asks the active layer first: a picture has its own use for C.
+            for place in (self.viewer, *self.sections.layers):
+                place.bind_key(each.key, _on_press(each.run), overwrite=True)
 
     def shortcuts(self) -> tuple[Key, ...]:
         """All keyboard shortcuts."""
@@ -197,8 +199,8 @@ class ReviewWindow:
             Key(".", "shift distally by a frame", lambda: align.nudge(frames=1.0)),
             Key("[", "turn by -2 degrees", lambda: align.nudge(degrees=-2.0)),
             Key("]", "turn by 2 degrees", lambda: align.nudge(degrees=2.0)),
-            Key("Shift-[", "turn by -10 degrees", lambda: align.nudge(degrees=-10.0)),
-            Key("Shift-]", "turn by 10 degrees", lambda: align.nudge(degrees=10.0)),
+            Key("Control-[", "turn by -10 degrees", lambda: align.nudge(degrees=-10.0)),
+            Key("Control-]", "turn by 10 degrees", lambda: align.nudge(degrees=10.0)),
             Key("Control-Z", "undo", lambda: guarded(session.undo)),
             Key("Control-Shift-Z", "redo", lambda: guarded(session.redo)),
             Key("J", "next landmark", lambda: self.step_landmark(1)),
@@ -496,5 +498,10 @@ class ReviewWindow:
             widget.deleteLater()
 
 
-def _pressed(run: Callable[[], Any], _viewer: Any) -> None:
-    run()
+def _on_press(run: Callable[[], Any]) -> Callable[[Any], None]:
+    """Wrap for napari, which asks every bound function for its name: a partial has none, and no key works."""
+
+    def pressed(_viewer: Any) -> None:
+        run()
+
+    return pressed

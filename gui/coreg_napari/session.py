@@ -559,8 +559,9 @@ def adjustment_text(adjustment: Adjustment) -> str:
     parts = []
     if adjustment.shift_mm:
         parts.append(f"shifted by {adjustment.shift_mm:+.2f} mm")
-    if adjustment.turn_rad:
-        parts.append(f"turned by {np.degrees(adjustment.turn_rad):+.0f} degrees")
+    turn_deg = round(float(np.degrees(adjustment.turn_rad)))
+    if turn_deg:
+        parts.append(f"turned by {turn_deg:+d} degrees")
     if adjustment.stretch != 1.0:
         parts.append(f"stretched to {adjustment.stretch:.0%}")
     if adjustment.mirrored:

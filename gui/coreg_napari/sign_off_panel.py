@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
+from textwrap import shorten
 
 from psygnal import SignalInstance
 from qtpy.QtCore import Qt, Signal
@@ -19,7 +21,10 @@ from qtpy.QtWidgets import (
 )
 
 from coreg.review import Decision, Event
-from coreg_napari.session import LockedError, Session
+from coreg_napari.session import LONGEST_NAME, LockedError, Session
+
+# A comment of any length is in its box and in the files.
+LONGEST_DETAIL = 300
 
 
 class SignOffPanel(QWidget):
@@ -41,6 +46,7 @@ class SignOffPanel(QWidget):
         self.session = session
         layout = QVBoxLayout(self)
         self.verdict = QLabel()
+        self.verdict.setTextFormat(Qt.TextFormat.RichText)
         self.verdict.setWordWrap(True)
         self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         verdict = QGroupBox("The program's verdict")
@@ -69,7 +75,7 @@ class SignOffPanel(QWidget):
         line.addWidget(QLabel("Reviewer"))
         self.reviewer = QLineEdit(self.session.reviewer)
         self.reviewer.setPlaceholderText("initials or a reader's number, no patient data")
-        self.reviewer.setMaxLength(64)
+        self.reviewer.setMaxLength(LONGEST_NAME)
         self.reviewer.textEdited.connect(self._set_reviewer)
         line.addWidget(self.reviewer, 1)
         rows.addLayout(line)
@@ -84,7 +90,7 @@ class SignOffPanel(QWidget):
         self.reject = QPushButton("Reject")
         self.reopen = QPushButton("Reopen")
         self.save = QPushButton("Save")
-        self.save.setToolTip("Ctrl+S")
+        self.save.setToolTip("Write the review into the result folder (key S)")
         self.approve.clicked.connect(lambda _=False: self.decide("approved"))
         self.reject.clicked.connect(lambda _=False: self.decide("rejected"))
         self.reopen.clicked.connect(lambda _=False: self.session.reopen())
@@ -93,6 +99,7 @@ class SignOffPanel(QWidget):
             line.addWidget(button)
         rows.addLayout(line)
         self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setWordWrap(True)
         rows.addWidget(self.state)
         return box
@@ -107,7 +114,7 @@ class SignOffPanel(QWidget):
         self.save_requested.emit()
 
     def _set_reviewer(self, name: str) -> None:
-        self.session.reviewer = name.strip()
+        self.session.reviewer = name
 
     def _set_comment(self) -> None:
         if not self.session.locked:
@@ -120,7 +127,7 @@ class SignOffPanel(QWidget):
         if outcome is None:
             self.verdict.setText("Nothing is registered yet.")
         else:
-            reasons = "".join(f"<br>- {reason}" for reason in outcome.reasons)
+            reasons = "".join(f"<br>- {escape(reason)}" for reason in outcome.reasons)
             self.verdict.setText(f"<b>{outcome.verdict}</b>{reasons}")
         signed = review.sign_off
         text = review.comment if signed is None else signed.comment
@@ -134,7 +141,7 @@ class SignOffPanel(QWidget):
             button.setEnabled(free and outcome is not None)
         self.reopen.setEnabled(not free)
         if signed is not None:
-            state = f"Signed off: <b>{signed.decision}</b> by {signed.reviewer}, {signed.time}"
+            state = f"Signed off: {signed.decision} by {signed.reviewer}, {signed.time}."
         else:
             state = "Not signed off."
         self.state.setText(state + (" Unsaved changes." if session.unsaved else ""))
@@ -150,5 +157,5 @@ class SignOffPanel(QWidget):
 
 
 def _line(event: Event) -> str:
-    detail = f" ({event.detail})" if event.detail else ""
+    detail = f" ({shorten(event.detail, LONGEST_DETAIL)})" if event.detail else ""
     return f"{event.time}  {event.reviewer or 'no name'}: {event.action}{detail}"

@@ -1,0 +1,115 @@
+"""Keys as a keyboard sends them, pressed in the middle of the window."""
+
+# ruff: noqa: E402 - without the gui extra none of the imports below would work.
+import numpy as np
+import pytest
+
+for extra in ("psygnal", "qtpy", "napari"):
+    pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
+pytest.importorskip("pytestqt")
+
+from qtpy.QtCore import Qt
+
+from coreg.io.review_files import read_review
+
+NONE, CONTROL, SHIFT = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+)
+WAIT_MS = 60_000
+
+
+@pytest.fixture
+def opened(qtbot, tmp_path, result):
+    """The window of the patient's result, and a hand on its keyboard."""
+    import napari
+
+    from coreg_napari.desk import Desk
+
+    viewer = napari.Viewer(show=True)
+    desk = Desk(viewer, ask=lambda _question, _names: "Discard")
+    desk.state_folder = tmp_path / "state"
+    desk.reviewer = "R1"
+    desk.open(result)
+    qtbot.waitUntil(lambda: desk.window is not None and not desk.opening, timeout=WAIT_MS)
+    yield desk.window
+    viewer.close()
+    qtbot.wait(50)
+
+
+@pytest.fixture
+def press(opened, qtbot):
+    canvas = opened.viewer.window._qt_viewer.canvas.native
+    return lambda key, modifier=NONE: qtbot.keyClick(canvas, key, modifier)
+
+
+def test_arrow_and_page_keys_go_through_the_frames(opened, press):
+    session = opened.session
+    session.go_to_row(int(session.steps[20]))
+    start = session.frame
+    press(Qt.Key.Key_Right)
+    assert session.frame == start + 1
+    press(Qt.Key.Key_Left)
+    assert session.frame == start
+    press(Qt.Key.Key_PageDown)
+    assert abs(session.frame - start) == 10
+    press(Qt.Key.Key_PageUp)
+    assert session.frame == start
+
+
+def test_keys_shift_and_turn_the_placement_and_take_it_back(opened, press):
+    session = opened.session
+    pitch_mm = session.case.pullback.frame_spacing_mm
+    press(Qt.Key.Key_Period)
+    assert session.adjustment.shift_mm == pytest.approx(pitch_mm)
+    press(Qt.Key.Key_Comma)
+    assert session.adjustment.shift_mm == pytest.approx(0.0)
+    press(Qt.Key.Key_BracketRight)
+    press(Qt.Key.Key_BracketRight, CONTROL)
+    assert np.degrees(session.adjustment.turn_rad) == pytest.approx(12.0)
+    press(Qt.Key.Key_BracketLeft, CONTROL)
+    press(Qt.Key.Key_BracketLeft)
+    assert np.degrees(session.adjustment.turn_rad) == pytest.approx(0.0)
+    press(Qt.Key.Key_Z, CONTROL)
+    assert np.degrees(session.adjustment.turn_rad) == pytest.approx(2.0)
+    press(Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert np.degrees(session.adjustment.turn_rad) == pytest.approx(0.0)
+
+
+def test_keys_go_through_the_landmarks_and_decide_on_them(opened, press):
+    session = opened.session
+    names = [each.landmark.id for each in session.landmarks]
+    press(Qt.Key.Key_J)
+    press(Qt.Key.Key_J)
+    press(Qt.Key.Key_K)
+    assert session.selected == names[0]
+    press(Qt.Key.Key_A)
+    assert session.landmark(names[0]).state == "accepted"
+    press(Qt.Key.Key_R)
+    assert session.landmark(names[0]).state == "rejected"
+    press(Qt.Key.Key_P)
+    assert opened.sections.pick_mode == "pullback"
+    press(Qt.Key.Key_C)
+    assert opened.sections.pick_mode == "ccta"
+    press(Qt.Key.Key_N)
+    assert len(session.landmarks) == len(names) + 1
+    press(Qt.Key.Key_B)
+    assert session.blinded
+
+
+def test_the_key_s_saves(opened, press):
+    press(Qt.Key.Key_BracketRight)
+    assert opened.session.unsaved
+    press(Qt.Key.Key_S)
+    assert not opened.session.unsaved
+    review = read_review(opened.session.folder)
+    assert review is not None
+    assert review.case_id == opened.session.case.id
+
+
+def test_no_key_is_bound_to_what_no_keyboard_sends(opened):
+    """Shift and a bracket are a brace, which napari does not know."""
+    assert not [
+        each.key for each in opened.shortcuts() if "Shift-" in each.key and not each.key[-1].isalpha()
+    ]
