@@ -33,7 +33,7 @@ from coreg.result import Registration
 from coreg.surface import Surface
 from coreg.volume import Volume
 from coreg_napari.session import Session
-from coreg_napari.space import SpaceView, carried_mm
+from coreg_napari.space import WAIT_MS, SpaceView, carried_mm
 from coreg_napari.space_shapes import coarsened, faces_near, rods, tube, vessel_surface
 from coreg_napari.space_texture import PIXELS, FramePainter
 
@@ -126,7 +126,7 @@ def shown(qtbot):
         view.resize(*size)
         with qtbot.waitExposed(view):
             view.show()
-        qtbot.wait(150)
+        qtbot.wait(WAIT_MS + 70)
         return view
 
     yield show
@@ -164,7 +164,7 @@ def usual(kept, qtbot):
         getattr(view.viewer.canvas.overlays, overlay).visible = True
     view.resize(400, 330)
     view.show()
-    qtbot.wait(150)
+    qtbot.wait(WAIT_MS + 70)
     view.reset_view()
     return view
 
@@ -220,7 +220,7 @@ def test_looking_distally_the_plane_shows_the_image_as_it_is_stored(shown, qtbot
     session = Session(opened(outlines=False))
     view = shown(session)
     session.go_to_row(12)
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     alone(view, view.plane_layer)
     camera = view.viewer.scene.camera
     camera.center = tuple(session.path.origin_mm[12])
@@ -252,7 +252,7 @@ def test_the_readers_settings_do_not_mirror_the_view(usual):
 def test_the_plane_stands_where_the_path_puts_the_image(usual, qtbot):
     view, session = usual, usual.session
     session.go_to_row(7)
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     xy_mm = np.asarray(view.plane_layer.vertices)
     pose = np.asarray(view.plane_layer.affine.affine_matrix)
     world = xy_mm @ pose[:3, :3].T + pose[:3, 3]
@@ -279,7 +279,7 @@ def test_many_steps_in_a_row_draw_the_last_frame_once(usual, qtbot):
         session.go_to_row(row)
     assert not drawn
     qtbot.waitUntil(lambda: bool(drawn), timeout=2000)
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     assert drawn == [COUNT - 1 - 20]
 
 
@@ -287,7 +287,7 @@ def test_a_hidden_view_draws_nothing_until_it_is_seen(usual, qtbot):
     view, session = usual, usual.session
     view.hide()
     session.go_to_row(9)
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1}"
     view.show()
     qtbot.waitUntil(lambda: view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1 - 9}", timeout=2000)
@@ -309,7 +309,7 @@ def test_landmarks_show_their_state_and_the_selected_one_is_larger(usual, qtbot)
     before = view.ccta_layer.face_color.copy()
     session.set_state("B2", "accepted")
     session.select("B2")
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     assert np.argmax(view.ccta_layer.size) == 1
     assert (view.ccta_layer.face_color[1] != before[1]).any()
     np.testing.assert_allclose(view.ccta_layer.face_color[0], before[0])
@@ -321,7 +321,7 @@ def test_the_path_and_what_it_carries_move_with_the_hand(usual, qtbot):
     before = np.asarray(view.path_layer.vertices).mean(axis=0)
     carried = np.asarray(view.carried_layer.data).copy()
     session.adjust(Adjustment(shift_mm=1.5))
-    qtbot.wait(300)
+    qtbot.wait(WAIT_MS + 220)
     np.testing.assert_allclose(
         np.asarray(view.path_layer.vertices).mean(axis=0) - before, 1.5 * DISTAL, atol=0.05
     )
@@ -331,14 +331,14 @@ def test_the_path_and_what_it_carries_move_with_the_hand(usual, qtbot):
 def test_blinded_the_ccta_is_seen_without_the_pullback(usual, qtbot):
     view, session = usual, usual.session
     session.blinded = True
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     shown_layers = {each.name for each in view.viewer.layers if each.visible}
     assert not {"catheter path", "frame", "errors"} & shown_layers
     assert not len(view.carried_layer.data)
     assert view.vessel_layer.visible
     assert "Blinded" in view.viewer.canvas.overlays.text.text
     session.blinded = False
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     assert view.path_layer.visible
     assert view.plane_layer.visible
 
@@ -347,7 +347,7 @@ def test_a_frame_without_a_pose_says_why_and_has_no_plane(shown, qtbot):
     session = Session(opened(lost=(28, 29, 30)))
     view = shown(session)
     session.go_to_row(29)
-    qtbot.wait(200)
+    qtbot.wait(WAIT_MS + 120)
     assert not view.plane_layer.visible
     assert BEYOND_VESSEL in view.viewer.canvas.overlays.text.text
 
@@ -384,11 +384,11 @@ def test_the_view_holds_the_whole_vessel_until_the_reader_moves_it(usual, qtbot)
     qtbot.wait(100)
     assert inside()
     view.resize(300, 520)
-    qtbot.wait(150)
+    qtbot.wait(WAIT_MS + 70)
     assert inside()
     view.viewer.scene.camera.zoom *= 5.0
     view.resize(320, 500)
-    qtbot.wait(150)
+    qtbot.wait(WAIT_MS + 70)
     assert not inside()
     view.reset_view()
     qtbot.wait(50)
@@ -399,7 +399,7 @@ def test_following_keeps_the_frame_in_the_middle(usual, qtbot):
     view, session = usual, usual.session
     view.follow.click()
     session.go_to_row(25)
-    qtbot.wait(250)
+    qtbot.wait(WAIT_MS + 170)
     np.testing.assert_allclose(view.viewer.scene.camera.center, session.path.origin_mm[25], atol=1e-6)
     # Distally and from the side, so that neither the plane nor the vessel is a line.
     assert 0.4 < np.dot(view.viewer.scene.camera.view_direction, DISTAL) < 0.9
@@ -433,7 +433,7 @@ def test_closing_leaves_no_viewer_and_no_listener_behind(shown, qtbot):
     session = Session(opened())
     view = SpaceView(session)
     view.show()
-    qtbot.wait(150)
+    qtbot.wait(WAIT_MS + 70)
     view.close_view()
     del view
     qtbot.wait(100)
@@ -504,5 +504,5 @@ def test_a_second_registration_of_the_same_vessel_does_not_build_its_surface_aga
     view, session = usual, usual.session
     before = view.vessel_layer.data
     session.set_registration(replace(session.registration, path=tube_path(lost=(0,))), "again")
-    qtbot.wait(300)
+    qtbot.wait(WAIT_MS + 220)
     assert view.vessel_layer.vertices is before[0]
