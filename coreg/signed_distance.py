@@ -61,18 +61,36 @@ def label_surface(label: Volume, *, blur_mm: float | None = None) -> Surface:
     if not inside.any():
         msg = "the label is empty"
         raise ValueError(msg)
-    if blur_mm is None:
-        blur_mm = 0.8 * float(np.prod(label.spacing_mm)) ** (1.0 / 3.0)
-    sigma = blur_mm / label.spacing_mm
-    blurred = gaussian_filter(inside, sigma)
-    # Blurring moves a surface by half its curvature times sigma squared; this takes it back.
-    scale = 0.5 * blur_mm**2 / label.spacing_mm**2
-    for axis in range(3):
-        order = [2 if each == axis else 0 for each in range(3)]
-        blurred = blurred - scale[axis] * gaussian_filter(inside, sigma, order=order)
+    blurred = blurred_label(inside, label.spacing_mm, blur_mm=blur_mm)
     matrix = label.index_to_world.copy()
     matrix[:3, 3] = label.to_world(np.full(3, -4.0))
     return zero_surface(Volume(0.5 - blurred, matrix))
+
+
+def blurred_label(
+    inside: npt.NDArray[np.float32], spacing_mm: FloatArray, *, blur_mm: float | None = None
+) -> npt.NDArray[np.float32]:
+    """Take the voxels' steps out of a label, its surface staying where a half is reached.
+
+    Parameters
+    ----------
+    inside : (slices, rows, columns) float32 array
+        1 inside, 0 outside.
+    spacing_mm : (3,) array
+        Voxel size along the axes.
+    blur_mm : float, optional
+        As in `label_surface`.
+    """
+    if blur_mm is None:
+        blur_mm = 0.8 * float(np.prod(spacing_mm)) ** (1.0 / 3.0)
+    sigma = blur_mm / spacing_mm
+    blurred = gaussian_filter(inside, sigma)
+    # Blurring moves a surface by half its curvature times sigma squared; this takes it back.
+    scale = 0.5 * blur_mm**2 / spacing_mm**2
+    for axis in range(3):
+        order = [2 if each == axis else 0 for each in range(3)]
+        blurred = blurred - scale[axis] * gaussian_filter(inside, sigma, order=order)
+    return blurred
 
 
 def zero_surface(level: Volume) -> Surface:

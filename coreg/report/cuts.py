@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import map_coordinates
 from skimage.measure import find_contours, points_in_poly
 
 from coreg.catheter_path import VirtualCatheterPath
 from coreg.contours import area_mm2, normalised_contour
+from coreg.signed_distance import blurred_label
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -88,14 +89,7 @@ def _smooth_label(label: Volume, around_mm: FloatArray) -> tuple[npt.NDArray[np.
     inside = np.asarray(
         label.values[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] != 0, np.float32
     )
-    blur_mm = 0.8 * float(np.prod(label.spacing_mm)) ** (1.0 / 3.0)
-    sigma = blur_mm / label.spacing_mm
-    smooth = gaussian_filter(inside, sigma)
-    # Blurring shrinks what is round by half its curvature times sigma squared; this takes it back.
-    for axis in range(3):
-        order = [2 if each == axis else 0 for each in range(3)]
-        smooth -= 0.5 * sigma[axis] ** 2 * gaussian_filter(inside, sigma, order=order)
-    return smooth, start.astype(np.float64)
+    return blurred_label(inside, label.spacing_mm), start.astype(np.float64)
 
 
 def _cut_surface(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.signed_distance import cropped_volume, signed_distance
+from coreg.signed_distance import blurred_label, cropped_volume, signed_distance
 from coreg.surface import Surface
 from coreg.volume import Volume
 
@@ -50,13 +50,7 @@ def lumen_level(lumen: Volume | Surface, around_mm: FloatArray) -> Volume:
         return Volume(-np.asarray(distance.values), distance.index_to_world)
     label = cropped_volume(lumen, around_mm, margin_mm=1.5 * REACH_MM)
     inside = np.asarray(label.values != 0, dtype=np.float32)
-    sigma = 0.8 * float(np.prod(label.spacing_mm)) ** (1.0 / 3.0) / label.spacing_mm
-    level = gaussian_filter(inside, sigma) - 0.5
-    # Blurring shrinks what is round by half its curvature times sigma squared; this takes it back.
-    for axis in range(3):
-        order = [2 if each == axis else 0 for each in range(3)]
-        level -= 0.5 * sigma[axis] ** 2 * gaussian_filter(inside, sigma, order=order)
-    return Volume(level, label.index_to_world)
+    return Volume(blurred_label(inside, label.spacing_mm) - 0.5, label.index_to_world)
 
 
 @dataclass(frozen=True, eq=False)
