@@ -27,6 +27,7 @@ from coreg_napari.align_panel import AlignPanel
 from coreg_napari.along import AlongView
 from coreg_napari.command import FROM_PLACEMENT, GUIDED
 from coreg_napari.cross_sections import CrossSections
+from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
 from coreg_napari.jobs import Job, Progress
 from coreg_napari.landmark_panel import LandmarkPanel
@@ -122,6 +123,7 @@ class ReviewWindow:
             self._dock(self._space_place, "in space", "right"),
             self._dock(self.tabs, "review", "right"),
         ]
+        leave_keys(self.header, self.along, self.tabs)
         # Once the window has given all of them a place.
         QTimer.singleShot(0, self._arrange)
         QTimer.singleShot(SPACE_MS, self._add_space)
@@ -133,6 +135,7 @@ class ReviewWindow:
             layout = self._space_place.layout()
             if layout is not None:
                 layout.addWidget(self.space)
+            leave_keys(self._space_place)
 
     def _dock(self, widget: QWidget, name: str, area: str, *, bare: bool = False) -> QDockWidget:
         dock: QDockWidget = self.viewer.window.add_dock_widget(
@@ -207,6 +210,7 @@ class ReviewWindow:
             Key("K", "previous landmark", lambda: self.step_landmark(-1)),
             Key("A", "accept the selected landmark", lambda: self._set_state("accepted")),
             Key("R", "reject the selected landmark", lambda: self._set_state("rejected")),
+            Key("U", "make the selected landmark proposed again", lambda: self._set_state("proposed")),
             Key("N", "new landmark", lambda: guarded(session.add_landmark)),
             Key("P", "set the selected landmark in the pullback", lambda: self.landmarks.pick("pullback")),
             Key("C", "set the selected landmark in the CCTA", lambda: self.landmarks.pick("ccta")),

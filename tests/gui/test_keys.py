@@ -113,3 +113,47 @@ def test_no_key_is_bound_to_what_no_keyboard_sends(opened):
     assert not [
         each.key for each in opened.shortcuts() if "Shift-" in each.key and not each.key[-1].isalpha()
     ]
+
+
+def clicked(widget, qtbot, at=None):
+    """Click as a hand does: what takes focus by a click has it then."""
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=widget.rect().center() if at is None else at)
+    if widget.focusPolicy() & Qt.FocusPolicy.ClickFocus:
+        widget.setFocus(Qt.FocusReason.MouseFocusReason)
+
+
+def test_after_a_click_in_a_panel_the_keys_are_still_those_of_the_review(opened, qtbot):
+    from qtpy.QtWidgets import QApplication
+
+    window, session = opened.main_window, opened.session
+    window.activateWindow()
+    align, landmarks = opened.align, opened.landmarks
+    tried = (align.shift.slider, align.copy, opened.along.slider, landmarks.view, landmarks.kind)
+    for widget in tried:
+        session.go_to_row(int(session.steps[20]))
+        placed = session.adjustment
+        clicked(widget, qtbot)
+        if widget is align.shift.slider:
+            placed = session.adjustment
+        session.go_to_row(int(session.steps[20]))
+        start = session.frame
+        qtbot.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Right)
+        assert session.frame == start + 1, type(widget).__name__
+        assert session.adjustment == placed
+        before = session.blinded
+        qtbot.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_B)
+        assert session.blinded is not before, type(widget).__name__
+
+
+def test_a_typed_number_gives_the_keys_back_on_return(opened, qtbot):
+    from qtpy.QtWidgets import QApplication
+
+    opened.main_window.activateWindow()
+    line = opened.align.turn.box.lineEdit()
+    line.setFocus()
+    line.selectAll()
+    qtbot.keyClicks(line, "15")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert np.degrees(opened.session.adjustment.turn_rad) == pytest.approx(15.0)
+    qtbot.keyClick(QApplication.focusWidget() or opened.main_window, Qt.Key.Key_BracketRight)
+    assert np.degrees(opened.session.adjustment.turn_rad) == pytest.approx(17.0)
