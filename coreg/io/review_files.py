@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from coreg.errors import InputError
 from coreg.io.case_model import ID_RULE
 from coreg.io.files import is_there, unusable
-from coreg.io.json_fields import USE, Fields, case_id_of, parsed_json, write_json
+from coreg.io.json_fields import USE, Fields, case_id_of, parsed_json, plain_json, write_json
 from coreg.io.landmark_files import ID_PATTERN, write_reviewed_landmarks
 from coreg.io.registration_json import read_registration, registration_content, registration_from
 from coreg.io.result_folder import AUTOSAVE, OWNER_FILES
@@ -26,6 +28,15 @@ SCHEMA_VERSION = 1
 REVIEW = "review.json"
 LANDMARKS = "landmarks_reviewed.csv"
 REGISTRATION = "registration_reviewed.json"
+# Lowest and highest of a landmark's numbers, as in its table; an angle of any turn is one.
+RANGES: dict[str, tuple[float, float]] = {
+    "frame": (0.0, 1e9),
+    "angle_rad": (-100.0, 100.0),
+    "radius_mm": (0.0, 30.0),
+    "sd_frames": (0.0, 1e6),
+    "sd_rad": (0.0, 1e6),
+}
+_FARTHEST_MM = 1e5
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +81,11 @@ def save_review(folder: Path, review: Review, registration: Registration | None)
     with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if registration is not None:
-            write_json(folder / REGISTRATION, registration_content(registration, case_id=review.case_id))
-        write_reviewed_landmarks(folder / LANDMARKS, review.landmarks)
-        write_json(folder / REVIEW, review_content(review))
+            content = registration_content(registration, case_id=review.case_id)
+            write_json(folder / REGISTRATION, _utf8(content))
+        landmarks = [replace(each, reviewer=_utf8(each.reviewer)) for each in review.landmarks]
+        write_reviewed_landmarks(folder / LANDMARKS, landmarks)
+        write_json(folder / REVIEW, _utf8(review_content(review)))
 
 
 def read_review(folder: Path, *, case_id: str | None = None) -> Review | None:
@@ -145,7 +158,7 @@ def save_autosave(path: Path, review: Review, registration: Registration | None)
     }
     with _writable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, content)
+        write_json(path, _utf8(content))
 
 
 def read_autosave(path: Path, *, case_id: str | None = None) -> Autosave | None:
@@ -178,6 +191,34 @@ def remove_autosave(path: Path) -> None:
     """
     with _writable(path.parent):
         path.unlink(missing_ok=True)
+
+
+def set_autosave_aside(path: Path) -> Path:
+    """Give unsaved work that cannot be read another name, so that newer work does not take its place.
+
+    Raises
+    ------
+    InputError
+        If it cannot be renamed.
+    """
+    names = (path.with_name(f"{path.name}.unread-{i}") for i in range(1, 10_000))
+    aside = next(each for each in names if not is_there(each))
+    with _writable(path.parent):
+        path.rename(aside)
+    return aside
+
+
+def saved_by_another(folder: Path, review: Review) -> bool:
+    """Tell whether a folder holds a review with events that a review to be saved does not go on from.
+
+    Nothing is ever taken out of an audit trail, so that it then was written by somebody else meanwhile.
+    One that cannot be read is somebody else's, too.
+    """
+    try:
+        there = read_review(folder)
+    except InputError:
+        return True
+    return there is not None and review.events[: len(there.events)] != there.events
 
 
 def review_content(review: Review) -> dict[str, Any]:
@@ -275,11 +316,12 @@ def _landmark_content(reviewed: ReviewedLandmark) -> dict[str, Any]:
 
 
 def _read_landmark(fields: Fields) -> ReviewedLandmark:
-    names = ("frame", "angle_rad", "radius_mm", "sd_frames", "sd_rad")
-    numbers = {name: fields.finite_or_none(name) for name in names}
-    world = None if fields.value("world_mm") is None else fields.array("world_mm")
-    if world is not None and not (world.shape == (3,) and np.isfinite(world).all()):
-        raise fields.bad(name="world_mm", expected="three finite numbers or null")
+    numbers = {name: _number(fields, name) for name in RANGES}
+    world = None if fields.value("world_mm") is None else _array(fields, "world_mm")
+    # What is not a number is not within anything.
+    if world is not None and not (world.shape == (3,) and (np.abs(world) <= _FARTHEST_MM).all()):
+        expected = f"three numbers within {_FARTHEST_MM:g} mm of the scanner's centre, or null"
+        raise fields.bad(name="world_mm", expected=expected)
     landmark = Landmark(
         fields.text("id"),
         fields.one_of("kind", KINDS),
@@ -294,6 +336,37 @@ def _read_landmark(fields: Fields) -> ReviewedLandmark:
         fields.text("reviewer"),
         fields.text("time"),
     )
+
+
+def _number(fields: Fields, name: str) -> float | None:
+    low, high = RANGES[name]
+    expected = f"a number from {low:g} to {high:g}, or null"
+    try:
+        number = fields.finite_or_none(name)
+    except OverflowError as error:
+        raise fields.bad(name, expected) from error
+    if number is not None and not low <= number <= high:
+        raise fields.bad(name, expected)
+    return number
+
+
+def _array(fields: Fields, name: str) -> npt.NDArray[np.float64]:
+    try:
+        return fields.array(name)
+    except OverflowError as error:
+        raise fields.bad(name, "numbers") from error
+
+
+def _utf8(value: Any) -> Any:
+    """Take what a file can hold: texts from elsewhere may have halves of characters, which UTF-8 has not."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_utf8(str(key)): _utf8(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_utf8(each) for each in value]
+    plain = plain_json(value)
+    return _utf8(plain) if isinstance(plain, (str, dict, list)) else plain
 
 
 def _read_landmarks(fields: Fields) -> tuple[ReviewedLandmark, ...]:

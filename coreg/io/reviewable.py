@@ -34,6 +34,7 @@ Progress = Callable[[str, float], None]
 
 SEGMENTATION = "segmentation"
 _PARENTS = 2
+_FARTHEST_MM = 1e5
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,14 @@ def open_reviewable(
         _check_case_there(path)
         return _opened(path, None, progress)
     case_path = _named_case(folder, Path(case)) if case is not None else _found_case(folder)
-    return _opened(case_path, folder, progress)
+    try:
+        return _opened(case_path, folder, progress)
+    except OverflowError as error:
+        found, expected = (
+            f"a number that is {error}",
+            "numbers as coreg writes them; run coreg register again",
+        )
+        raise unusable(folder, "", found=found, expected=expected) from error
 
 
 def result_folder_of(path: Path) -> Path | None:
@@ -166,7 +174,7 @@ def _with_result(bare: Reviewable, folder: Path) -> Reviewable:
     found = folder / FILE_NAME
     registration = read_registration(found) if reviewed is None and is_there(found) else reviewed
     if registration is not None:
-        _check_frames(folder / (FILE_NAME if reviewed is None else REGISTRATION), registration, bare.case)
+        check_frames(folder / (FILE_NAME if reviewed is None else REGISTRATION), registration, bare.case)
     return replace(
         bare,
         case=_with_outlines(bare.case, ccta, pullback, folder / SEGMENTATION),
@@ -209,13 +217,27 @@ def _is_of(path: Path, case_id: str) -> bool:
     return True
 
 
-def _check_frames(path: Path, registration: Registration, case: Case) -> None:
+def check_frames(path: Path, registration: Registration, case: Case) -> None:
+    """Refuse a registration of other frames than the case has, or of places where no patient is.
+
+    Raises
+    ------
+    InputError
+        Naming ``path``, which it was read from.
+    """
     placed, there = np.sort(registration.path.frame), np.sort(case.pullback.frame)
     if len(placed) != len(there):
         raise _other_frames(path, len(placed), len(there))
     if not np.array_equal(placed, there):
         found, expected = (f"frames {each[0]} to {each[-1]}" for each in (placed, there))
         raise unusable(path, "path.frame", found=found, expected=f"{expected} as in the case")
+    for name, points_mm in (
+        ("path.origin_mm", registration.path.origin_mm),
+        ("centerline.points_mm", registration.centerline.points_mm),
+    ):
+        if (np.abs(points_mm) > _FARTHEST_MM).any():
+            expected = f"places within {_FARTHEST_MM:g} mm of the scanner's centre"
+            raise unusable(path, name, found=f"{np.nanmax(np.abs(points_mm)):g} mm", expected=expected)
 
 
 def _other_frames(path: Path, found: int, expected: int) -> InputError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,6 +114,13 @@ def work_list(folder: Path | str) -> tuple[WorkItem, ...]:
     return tuple(sorted(items, key=lambda item: item.risk))
 
 
+def read_again(items: Sequence[WorkItem], folder: Path) -> tuple[WorkItem, ...]:
+    """List the same results, one of them read again, as after its review was saved."""
+    here = folder.resolve()
+    anew = (_item(each.folder, "") if each.folder.resolve() == here else each for each in items)
+    return tuple(sorted(anew, key=lambda item: item.risk))
+
+
 def _folders_in(folder: Path) -> Iterator[Path]:
     """Folders right in a folder, by name; those that are still being written have a dot."""
     try:
@@ -131,6 +138,8 @@ def _item(folder: Path, failure: str) -> WorkItem:
         return _read_item(folder)
     except InputError as error:
         return WorkItem(folder.name, folder, failed=str(error))
+    except OverflowError:
+        return WorkItem(folder.name, folder, failed=f"{folder}: a number in its files is too large")
     except OSError as error:
         return WorkItem(folder.name, folder, failed=f"{folder}: {error.strerror or error}")
 

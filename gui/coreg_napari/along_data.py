@@ -131,7 +131,7 @@ class AlongData:
         if path is not self._path:
             level = self._current_level()
             self._path, self._ccta = path, no_outlines(len(self.position_mm))
-            if path is not None and level is not None:
+            if path is not None and level is not None and path.posed.any():
                 seen = ray_lumen(level, path, self.session.centre_mm)
                 rows = np.flatnonzero(np.isfinite(seen.area_mm2))
                 self._ccta = joined_rows(seen.outline_mm[rows], rows, seen.area_mm2)

@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QProgressDialog
 
 from coreg.io.reviewable import Reviewable, WorkItem, is_cohort, open_reviewable, work_list
+from coreg.io.work_list import read_again
 from coreg_napari.jobs import Job, Progress
 from coreg_napari.review_window import DOCK, ReviewWindow
 from coreg_napari.warm_up import warm_up
@@ -45,7 +46,11 @@ class Desk(QObject):
         self._job: Job | None = None
         self._dialog: QProgressDialog | None = None
         self.last_error = ""
-        viewer.window._qt_window.installEventFilter(self)
+        self.closed = False
+        # What the window that is open was like when it was said to be left.
+        self._left: tuple[object, ...] | None = None
+        self._main = viewer.window._qt_window
+        self._main.installEventFilter(self)
 
     @classmethod
     def of(cls, viewer: Any) -> Desk:
@@ -63,8 +68,10 @@ class Desk(QObject):
             title = f"Reading the work list of {path.name}"
             self._read(title, lambda _tell: work_list(path), self._on_list(path))
             return
-        if self.window is not None and not self.window.may_close():
-            return
+        if self.window is not None:
+            if not self.window.may_close():
+                return
+            self._left = self.window.session.state
 
         def work(tell: Progress) -> Reviewable:
             return open_reviewable(path, case=case, progress=tell)
@@ -85,7 +92,7 @@ class Desk(QObject):
     def _on_list(self, path: Path) -> Callable[[Any], None]:
         def show(items: tuple[WorkItem, ...]) -> None:
             self.cohort = path
-            if self.work_list is None:
+            if self.work_list is None or self._dock not in self._main.findChildren(QDockWidget):
                 self.work_list = WorkListPanel()
                 self.work_list.open_requested.connect(self._open_item)
                 self._dock = self.viewer.window.add_dock_widget(
@@ -106,10 +113,16 @@ class Desk(QObject):
 
     def show(self, opened: Reviewable) -> None:
         """Show a case in the place of the one that is open."""
+        if self.closed:
+            return
         if self.window is not None:
+            # It could be worked on while the next one was read.
+            if self.window.session.state != self._left and not self.window.may_close():
+                return
             self.reviewer = self.window.session.reviewer or self.reviewer
             self.window.close()
         self.viewer.layers.clear()
+        self.window = None
         self.window = ReviewWindow(
             self.viewer,
             opened,
@@ -120,15 +133,15 @@ class Desk(QObject):
         self.viewer.title = f"coreg: {opened.case.id} (for research use only)"
         self.window.session.review_changed.connect(self._on_review)
         if self.work_list is not None:
-            names = [each.case_id for each in self.work_list.items]
-            self.work_list.mark(names.index(opened.case.id) if opened.case.id in names else -1)
+            self.work_list.mark_folder(opened.folder)
 
     def _on_review(self) -> None:
         """A case that was saved may stand elsewhere in the list."""
         if self.window is None or self.window.session.unsaved:
             return
-        if self.cohort is not None and self.work_list is not None:
-            self.work_list.show_items(work_list(self.cohort))
+        folder = self.window.session.folder
+        if self.work_list is not None and folder is not None:
+            self.work_list.show_items(read_again(self.work_list.items, folder))
 
     def _read(self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None]) -> None:
         self.last_error = ""
@@ -153,6 +166,8 @@ class Desk(QObject):
 
     def _end(self, then: Callable[[], None]) -> None:
         self._job = None
+        if self.closed:
+            return
         if self._dialog is not None:
             self._dialog.reset()
             self._dialog.deleteLater()
@@ -177,15 +192,26 @@ class Desk(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
         """Ask before the window is closed with unsaved changes."""
-        if event is not None and event.type() == QEvent.Type.Close:
-            if self.window is not None and not self.window.closed:
-                if not self.window.may_close():
-                    event.ignore()
-                    return True
-                self.window.close()
-            if self._job is not None:
-                self._job.abandon()
+        closing = event is not None and event.type() == QEvent.Type.Close
+        if event is not None and closing and watched is self._main and not self.closed:
+            if self.window is not None and not self.window.closed and not self.window.may_close():
+                event.ignore()
+                return True
+            self._close()
         return super().eventFilter(watched, event)  # type: ignore[arg-type]
+
+    def _close(self) -> None:
+        """Stop what runs, and let go of the viewer."""
+        self.closed = True
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+        if self._dialog is not None:
+            self._dialog.reset()
+            self._dialog = None
+        if self.window is not None:
+            self.window.close()
+        _DESKS.pop(self.viewer, None)
 
 
 def _user() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 
 import numpy as np
 from psygnal import SignalInstance
@@ -70,6 +71,7 @@ class Header(QWidget):
         bottom.addWidget(self.place, 1)
         rows.addLayout(bottom)
         self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setStyleSheet("background: #5a3d1a; color: #ffe8c8; padding: 3px;")
         rows.addWidget(self.text)
@@ -105,7 +107,7 @@ class Header(QWidget):
         """Show what the session says."""
         session, case = self.session, self.session.case
         facts = [case.pullback.modality, case.vessel, case.pullback.acquisition]
-        self.case.setText(f"<b>{case.id}</b>  " + ", ".join(each for each in facts if each))
+        self.case.setText(f"<b>{case.id}</b>  " + escape(", ".join(each for each in facts if each)))
         signed = session.review.sign_off
         registration = session.registration
         if signed is not None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from coreg.io.case_model import CASE_NAME
+from coreg.io.files import is_there
 from coreg.io.reviewable import is_cohort, result_folder_of
 
 Layers = list[tuple[None]]
@@ -24,7 +25,7 @@ def reader_of(path: str | list[str]) -> Callable[[Any], Layers] | None:
     where = Path(path)
     mine = (
         where.suffix == ".toml"
-        or (where / CASE_NAME).is_file()
+        or is_there(where / CASE_NAME)
         or result_folder_of(where) is not None
         or is_cohort(where)
     )

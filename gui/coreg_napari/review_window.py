@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +13,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QVBoxLayout, QWidget
 
 from coreg.errors import InputError
-from coreg.io.review_files import (
-    Autosave,
-    autosave_path,
-    autosave_path_of_case,
-    read_autosave,
-    remove_autosave,
-    save_autosave,
-)
+from coreg.io.review_files import saved_by_another
 from coreg.io.reviewable import Reviewable
 from coreg.registration import Solved
 from coreg.registration.likeness import Likeness, Nearby, best_nearby
@@ -34,6 +28,7 @@ from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.sign_off_panel import SignOffPanel
 from coreg_napari.space import SpaceView
+from coreg_napari.unsaved import UnsavedWork
 from coreg_napari.work import left_out, likeness_of, solved_again, solved_case
 
 AUTOSAVE_MS, SPACE_MS = 1500, 700
@@ -78,24 +73,24 @@ class ReviewWindow:
         self.viewer = viewer
         self.session = Session(opened, reviewer=reviewer)
         self.ask = ask or self._ask_in_dialog
-        self._state_folder = state_folder
+        self.unsaved_work = UnsavedWork(self.session, state_folder)
         self._jobs: list[Job] = []
         self._foreground: Job | None = None
         self._looking: Job | None = None
         self._look_again = False
         self.closed = False
         self._build()
-        self._recover()
+        notes = [*opened.notes, *self._recover()]
         self._connect()
-        for note in opened.notes:
-            self.header.tell(note)
-        if opened.outlined:
-            self._prepare()
-        else:
-            self.header.tell(
+        if not opened.outlined:
+            notes.append(
                 "This case has no outlines of both lumens yet, so that it can be looked at but not "
                 f"registered here. Run: coreg register {opened.case_path} --out DIR, then: coreg view DIR"
             )
+        if notes:
+            self.header.tell("\n".join(notes))
+        if opened.outlined:
+            self._prepare()
 
     # Building.
 
@@ -363,12 +358,13 @@ class ReviewWindow:
     def look_nearby(self) -> None:
         """Search the neighbourhood of the placement for a better one; the last wish counts."""
         session = self.session
-        if session.likeness is None or session.registration is None or session.path is None:
+        registration = session.registration
+        if session.likeness is None or registration is None or not registration.path.posed.any():
             return
         if self._looking is not None:
             self._look_again = True
             return
-        likeness, registration, local = session.likeness, session.registration, session.local_poses
+        likeness, local = session.likeness, session.local_poses
         adjustment = session.adjustment
 
         def work(_tell: Progress) -> Nearby:
@@ -401,57 +397,75 @@ class ReviewWindow:
     @property
     def autosave_file(self) -> Path:
         """Where unsaved work is kept."""
-        opened = self.session.opened
-        if opened.folder is not None:
-            return autosave_path(opened.folder)
-        return autosave_path_of_case(self._state_folder, opened.case.id, opened.case_path)
+        return self.unsaved_work.places[0]
 
     def _on_change(self) -> None:
-        if self.session.unsaved:
+        # Not started anew: one change soon after the other would put it off for ever.
+        if self.session.unsaved and not self._autosave_timer.isActive():
             self._autosave_timer.start()
 
     def autosave(self) -> None:
         """Keep unsaved work where a crash does not lose it."""
-        if not self.session.unsaved:
-            return
-        try:
-            save_autosave(self.autosave_file, self.session.review, self.session.outcome())
-        except InputError as error:
-            self.header.tell(f"Unsaved work cannot be kept: {error}")
+        self._tell(self.unsaved_work.keep())
 
-    def _recover(self) -> None:
-        try:
-            kept = read_autosave(self.autosave_file, case_id=self.session.case.id)
-        except InputError as error:
-            self.header.tell(f"Unsaved work of an earlier run cannot be read: {error}")
-            return
+    def _tell(self, text: str) -> None:
+        if text:
+            self.header.tell(text)
+
+    def _recover(self) -> tuple[str, ...]:
+        """Offer what an earlier run left behind; what to tell the user of it."""
+        kept, notes = self.unsaved_work.found()
         if kept is None:
-            return
+            return notes
         question = f"Unsaved work on {self.session.case.id} of {kept.time} was found. Take it up again?"
-        if self.ask(question, ("Take it up", "Discard")) == "Take it up":
-            self._take_up(kept)
-        else:
-            remove_autosave(self.autosave_file)
-
-    def _take_up(self, kept: Autosave) -> None:
+        saved = self.session.review.events
+        if kept.review.events[: len(saved)] != saved:
+            question += " The review was saved by somebody else since; their changes are not in it."
+        if self.ask(question, ("Take it up", "Discard")) == "Discard":
+            return *notes, self.unsaved_work.forget()
         self.session.recover(kept.review, kept.registration)
+        return notes
 
     def save(self) -> bool:
         """Write the review; where there is no folder yet, ask for one. Whether it was written."""
         session = self.session
-        kept = self.autosave_file
         folder = session.folder or self._ask_folder()
-        if folder is None:
+        if folder is None or not self._may_overwrite(folder):
             return False
+        # A program that ends between two files loses nothing then.
+        self.unsaved_work.keep()
+        kept = self.unsaved_work.places
         try:
             session.save(folder)
-            remove_autosave(kept)
         except (InputError, OSError, ValueError) as error:
-            self.header.tell(f"Not saved: {error}")
-            return False
+            return self._save_elsewhere(f"Not saved: {error}.")
         self._autosave_timer.stop()
-        self.header.tell(f"Saved into {folder}.")
+        self._tell(f"Saved into {folder}. {self.unsaved_work.forget(kept)}".strip())
         return True
+
+    def _may_overwrite(self, folder: Path) -> bool:
+        """Ask before a review is lost that another reader saved."""
+        if not saved_by_another(folder, self.session.review):
+            return True
+        question = f"The review in {folder} was saved by somebody else since this case was opened."
+        if self.ask(question, ("Overwrite it", "Cancel")) == "Overwrite it":
+            return True
+        self.header.tell(f"Not saved. Open {folder} again to go on from what is there.")
+        return False
+
+    def _save_elsewhere(self, why: str) -> bool:
+        """Offer another folder where the first one cannot be written."""
+        self.header.tell(why)
+        if self.ask(f"{why} Save into another folder?", ("Another folder", "Not now")) != "Another folder":
+            return False
+        folder, before = self._ask_folder(), self.session.opened
+        if folder is None or folder == before.folder:
+            return False
+        self.session.opened = replace(before, folder=folder)
+        if self.save():
+            return True
+        self.session.opened = before
+        return False
 
     def _ask_folder(self) -> Path | None:
         start = self.session.opened.case_path.parent
@@ -467,18 +481,20 @@ class ReviewWindow:
             return self.save()
         if answer == "Discard":
             self._autosave_timer.stop()
-            remove_autosave(self.autosave_file)
+            self._tell(self.unsaved_work.forget())
             return True
         return False
 
     def _ask_in_dialog(self, question: str, answers: tuple[str, ...]) -> str:
         box = QMessageBox(self.main_window)
         box.setWindowTitle("coreg")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(question)
         buttons = {box.addButton(each, QMessageBox.ButtonRole.ActionRole): each for each in answers}
         box.exec()
         clicked = box.clickedButton()
-        return buttons.get(clicked, answers[-1])  # type: ignore[call-overload, no-any-return]
+        # None of them where the program ends meanwhile.
+        return buttons.get(clicked, "")  # type: ignore[call-overload, no-any-return]
 
     def close(self) -> None:
         """Stop what runs, and take everything out of the viewer."""
@@ -495,8 +511,10 @@ class ReviewWindow:
         views = (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header)
         for view in (*views, *([self.space] if self.space else [])):
             view.close_view()
-        for dock in self._docks:
-            self.viewer.window.remove_dock_widget(dock)
+        # The user may have closed some of them.
+        for dock in self.main_window.findChildren(QDockWidget):
+            if dock in self._docks:
+                self.viewer.window.remove_dock_widget(dock)
         # Their buttons' connections keep them alive, unseen by the garbage collector.
         for widget in (self.header, self.along, self._space_place, self.tabs):
             widget.deleteLater()

@@ -30,6 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BY_HAND = "Placed by hand by a reader"
 GUIDED_STEP = "solve again with landmarks"
+LONGEST_NAME = 64
 
 
 class LockedError(RuntimeError):
@@ -191,6 +192,15 @@ class Session:
     # What was done to it.
 
     @property
+    def reviewer(self) -> str:
+        """Who reviews, in one line."""
+        return self._reviewer
+
+    @reviewer.setter
+    def reviewer(self, name: str) -> None:
+        self._reviewer = " ".join(name.split())[:LONGEST_NAME]
+
+    @property
     def work(self) -> Work:
         """What can be undone, as it is now."""
         return self._history.present
@@ -228,8 +238,7 @@ class Session:
 
     def preview(self, adjustment: Adjustment) -> None:
         """Show a placement while it is being dragged; nothing is recorded."""
-        self._check_open()
-        self._known()
+        self._check_movable()
         self._preview = adjustment
         self._moved()
 
@@ -241,10 +250,9 @@ class Session:
         LockedError
             If the review is signed off.
         ValueError
-            If nothing is registered yet.
+            If nothing is registered yet, or no frame has a place.
         """
-        self._check_open()
-        self._known()
+        self._check_movable()
         self._preview = None
         if adjustment == self.work.adjustment:
             self._moved()
@@ -297,6 +305,8 @@ class Session:
         if not label:
             return
         self._preview = None
+        # Measured on another path, or of other landmarks.
+        self.left_out = {}
         go()
         self._record(action, label)
         self._moved()
@@ -449,6 +459,11 @@ class Session:
         return self._history.present, self._review.events, self._review.sign_off, self._review.comment
 
     @property
+    def state(self) -> tuple[object, ...]:
+        """What was done so far, to be compared with what it is later."""
+        return self._signature
+
+    @property
     def unsaved(self) -> bool:
         """Whether something would be lost."""
         return any(a is not b and a != b for a, b in zip(self._signature, self._saved, strict=True))
@@ -490,6 +505,7 @@ class Session:
         self._history = History(
             Work(registration or self.registration, Adjustment(), review.landmarks or self.landmarks)
         )
+        self._selected, self.left_out = "", {}
         self._record("recover", "unsaved work of an earlier run")
         self._moved()
         self.landmarks_changed.emit()
@@ -524,8 +540,14 @@ class Session:
         if folder is None:
             msg = "no folder to save into"
             raise ValueError(msg)
-        self.opened = replace(self.opened, folder=folder)
-        save_review(folder, self.review, self.outcome())
+        before = self.opened
+        # The command that goes into the files names the folder.
+        self.opened = replace(before, folder=folder)
+        try:
+            save_review(folder, self.review, self.outcome())
+        except BaseException:
+            self.opened = before
+            raise
         self._saved = self._signature
         self.review_changed.emit()
         return folder
@@ -535,6 +557,12 @@ class Session:
             msg = "nothing is registered yet: run the automatic registration first"
             raise ValueError(msg)
         return self.registration
+
+    def _check_movable(self) -> None:
+        self._check_open()
+        if not self._known().path.posed.any():
+            msg = "no frame has a place in the CCTA that could be moved: run the automatic registration first"
+            raise ValueError(msg)
 
     def _check_open(self) -> None:
         if self.locked:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
+from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
@@ -70,7 +72,7 @@ class WorkListPanel(QWidget):
 
     def show_items(self, items: Sequence[WorkItem]) -> None:
         """List results; the one that is open stays marked."""
-        opened = self.items[self.current].case_id if 0 <= self.current < len(self.items) else None
+        opened = self.items[self.current].folder if 0 <= self.current < len(self.items) else None
         self.items = tuple(items)
         self.table.setRowCount(len(self.items))
         for row, item in enumerate(self.items):
@@ -80,14 +82,14 @@ class WorkListPanel(QWidget):
             self.table.setColumnWidth(column, width)
         signed = sum(each.sign_off is not None for each in self.items)
         self.summary.setText(f"{len(self.items)} cases, riskiest first; {signed} signed off")
-        self.mark(next((i for i, each in enumerate(self.items) if each.case_id == opened), -1))
+        self.mark_folder(opened)
 
     def _fill(self, row: int, item: WorkItem) -> None:
         why = item.failed or "; ".join(item.reasons)
         signed = "" if item.sign_off is None else item.sign_off.decision
         for column, text in enumerate((item.case_id, item.verdict or "broken", signed, why)):
             cell = QTableWidgetItem(text)
-            cell.setToolTip(why or text)
+            cell.setToolTip(f"<qt>{escape(why or text)}</qt>")
             if column == 1:
                 cell.setBackground(QColor(VERDICT_COLOURS.get(item.verdict or "failed", "#c0392b")))
                 cell.setForeground(QColor("white"))
@@ -102,6 +104,11 @@ class WorkListPanel(QWidget):
     def step(self, by: int) -> None:
         """Ask for the case above or below the one that is open."""
         self.open(self.current + by)
+
+    def mark_folder(self, folder: Path | None) -> None:
+        """Mark the case whose result lies in a folder; none where it is not listed."""
+        here = folder and folder.resolve()
+        self.mark(next((i for i, each in enumerate(self.items) if each.folder.resolve() == here), -1))
 
     def mark(self, row: int) -> None:
         """Mark the case that is open; -1 for none."""
