@@ -59,15 +59,15 @@ class UnsavedWork:
         for place in self.places:
             # A result folder that is gone is not made again with nothing but unsaved work in it.
             if session.folder == place.parent and not place.parent.is_dir():
-                said = f"{place.parent} is gone."
+                said = f"{place.parent} is gone"
                 continue
             try:
                 save_autosave(place, session.review, session.outcome())
             except InputError as error:
-                said = f"{said} {error}".strip()
+                said = f"{said}; {error}" if said else str(error)
                 continue
             self._kept = session.state
-            return said and f"{said} Unsaved work is kept in {place} meanwhile."
+            return said and f"{said}. Unsaved work is kept in {place} meanwhile."
         return f"Unsaved work cannot be kept: {said}"
 
     def found(self) -> Found:

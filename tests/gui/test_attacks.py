@@ -428,6 +428,7 @@ def test_without_opengl_nothing_starts(qtbot):
 
 EDITING = """
 import sys
+from pathlib import Path
 import napari
 from qtpy.QtWidgets import QApplication
 from coreg.registration.by_hand import Adjustment
