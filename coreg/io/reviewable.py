@@ -290,7 +290,7 @@ def _found_case(folder: Path) -> Path:
 
 
 def _toml_files(folder: Path) -> Iterator[Path]:
-    """TOML files in a folder, in those around it, and in the folders right in these."""
+    """TOML files in a folder, in those around it, in the folders right in these, and two below its parent."""
     # Results of a cohort lie a folder deeper.
     parents = _PARENTS + (folder.parent.name == CASES)
     around = [folder, *folder.parents[:parents]]
@@ -300,6 +300,10 @@ def _toml_files(folder: Path) -> Iterator[Path]:
         for each in _children(place):
             if each not in around:
                 yield from _toml_files_in(each)
+    # As the phantoms and the sample lie: a folder deeper, beside the result.
+    for beside in _children(folder.parent):
+        for each in _children(beside):
+            yield from _toml_files_in(each)
 
 
 def _toml_files_in(folder: Path) -> list[Path]:

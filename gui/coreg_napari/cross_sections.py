@@ -160,6 +160,12 @@ class CrossSections:
         height, width = self.viewer.canvas.size
         wanted = 2.0 * self.reach_mm
         self.viewer.scene.camera.zoom = 0.96 * min(height / wanted, width / (wanted + self.offset_mm))
+        self._fitted = self._seen()
+
+    def _seen(self) -> tuple[float, ...]:
+        """Which part of the sections is shown."""
+        camera = self.viewer.scene.camera
+        return (*camera.center, camera.zoom)
 
     def refresh(self) -> None:
         """Draw the current frame anew."""
@@ -314,7 +320,9 @@ class CrossSections:
             self.session.go_to_row(int(self.session.steps[step]))
 
     def _on_size(self, _event: Any = None) -> None:
-        self.fit()
+        # A message above takes room for a while: what a reader has zoomed into stays.
+        if self._seen() == self._fitted:
+            self.fit()
 
     def _on_wheel(self, _viewer: ViewerModel, event: Any) -> None:
         """Step through the frames; with Control, zoom."""

@@ -87,7 +87,7 @@ class Desk(QObject):
         """All keyboard shortcuts, a line each."""
         if self.window is None:
             return "Open a case first: the keys are those of a review."
-        return "\n".join(f"{each.key}\t{each.what}" for each in self.window.shortcuts())
+        return self.window.keys_text()
 
     def _on_list(self, path: Path) -> Callable[[Any], None]:
         def show(items: tuple[WorkItem, ...]) -> None:

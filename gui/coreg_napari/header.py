@@ -32,9 +32,12 @@ class Header(QWidget):
     -------
     cancel_requested
         What runs should be stopped.
+    keys_requested
+        The keys should be listed.
     """
 
     cancel_requested = Signal()
+    keys_requested = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +52,9 @@ class Header(QWidget):
         self.blinded = QCheckBox("Blinded")
         self.blinded.setToolTip("Hide the other modality's lumen and errors (key B)")
         self.blinded.clicked.connect(self._set_blinded)
+        self.keys = QPushButton("Keys")
+        self.keys.setToolTip("All keys, and what the mouse does")
+        self.keys.clicked.connect(lambda _=False: self.keys_requested.emit())
         self.progress = QProgressBar()
         self.progress.setFixedWidth(230)
         self.progress.setRange(0, 100)
@@ -57,7 +63,7 @@ class Header(QWidget):
         for widget in (self.case, self.verdict):
             top.addWidget(widget)
         top.addStretch(1)
-        for widget in (self.progress, self.cancel, self.blinded):
+        for widget in (self.progress, self.cancel, self.blinded, self.keys):
             top.addWidget(widget)
         rows.addLayout(top)
         bottom = QHBoxLayout()

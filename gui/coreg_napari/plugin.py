@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from coreg.io.case_model import CASE_NAME
 from coreg.io.files import is_there
 from coreg.io.reviewable import is_cohort, result_folder_of
+from coreg_napari.keys_box import show_keys as show_keys_box
 
 Layers = list[tuple[None]]
 # napari's way to say that a reader added no layer of its own.
@@ -75,4 +76,4 @@ def show_keys() -> None:
     from coreg_napari.desk import Desk
 
     viewer = current_viewer()
-    QMessageBox.information(viewer.window._qt_window, "Keys of the review", Desk.of(viewer).keys_text())
+    show_keys_box(viewer.window._qt_window, Desk.of(viewer).keys_text())

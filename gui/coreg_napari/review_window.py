@@ -24,6 +24,7 @@ from coreg_napari.cross_sections import CrossSections
 from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
 from coreg_napari.jobs import Job, Progress
+from coreg_napari.keys_box import show_keys
 from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.sign_off_panel import SignOffPanel
@@ -170,6 +171,7 @@ class ReviewWindow:
         for signal, slot in self._links:
             signal.connect(slot)
         self.header.cancel_requested.connect(self.cancel)
+        self.header.keys_requested.connect(self.show_keys)
         self.align.run_requested.connect(self.run)
         self.align.nearby_requested.connect(self.look_nearby)
         self.sign_off.save_requested.connect(self.save)
@@ -213,6 +215,14 @@ class ReviewWindow:
             Key("F", "fit the sections into the window", self.sections.fit),
             Key("S", "save", self.save),
         )
+
+    def keys_text(self) -> str:
+        """All keyboard shortcuts, a line each."""
+        return "\n".join(f"{each.key}\t{each.what}" for each in self.shortcuts())
+
+    def show_keys(self) -> None:
+        """List the keyboard shortcuts in a box of their own."""
+        show_keys(self.main_window, self.keys_text())
 
     def step_landmark(self, by: int) -> None:
         """Select the landmark after or before the selected one."""

@@ -157,3 +157,24 @@ def test_a_typed_number_gives_the_keys_back_on_return(opened, qtbot):
     assert np.degrees(opened.session.adjustment.turn_rad) == pytest.approx(15.0)
     qtbot.keyClick(QApplication.focusWidget() or opened.main_window, Qt.Key.Key_BracketRight)
     assert np.degrees(opened.session.adjustment.turn_rad) == pytest.approx(17.0)
+
+
+def test_a_button_lists_every_key_and_the_list_leaves_the_window_free(opened, qtbot):
+    from qtpy.QtWidgets import QMessageBox
+
+    qtbot.mouseClick(opened.header.keys, Qt.MouseButton.LeftButton)
+    (box,) = opened.main_window.findChildren(QMessageBox)
+    assert not box.isModal()
+    assert all(each.what in box.text() for each in opened.shortcuts())
+    assert "Control-wheel" in box.text()
+    box.close()
+
+
+def test_a_message_does_not_undo_a_zoom(opened, qtbot):
+    camera = opened.viewer.scene.camera
+    zoomed = camera.zoom = 2.0 * camera.zoom
+    opened.header.tell("a message that takes room")
+    qtbot.wait(300)
+    assert camera.zoom == zoomed
+    opened.sections.fit()
+    assert camera.zoom < zoomed

@@ -1,6 +1,5 @@
 """What napari and the command line call."""
 
-
 import os
 import subprocess
 import sys
@@ -43,6 +42,15 @@ def test_the_manifest_is_valid_and_names_what_is_there():
     for command in manifest.contributions.commands:
         module, name = command.python_name.split(":")
         assert hasattr(__import__(module, fromlist=[name]), name)
+
+
+def test_napari_lets_plugins_into_every_menu_that_is_named():
+    from napari._app_model.constants._menus import is_menu_contributable
+    from npe2 import PluginManifest
+
+    menus = PluginManifest.from_distribution("coreg").contributions.menus
+    assert menus
+    assert all(is_menu_contributable(name) for name in menus)
 
 
 def test_only_what_coreg_writes_is_read(patient, result, tmp_path):

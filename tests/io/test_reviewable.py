@@ -167,6 +167,17 @@ def test_the_case_of_a_result_is_found_near_it(case_folder, tmp_path_factory, pl
     assert open_reviewable(folder).case_path.samefile(root / "P1" / "case.toml")
 
 
+def test_the_case_of_a_result_beside_a_folder_of_cases_is_found(case_folder, tmp_path_factory):
+    case_folder.write()
+    # So deep that the folders around it hold no other test's cases.
+    root = tmp_path_factory.mktemp("tour") / "home" / "clone"
+    shutil.copytree(case_folder.path, root / "sample_data" / "P1")
+    folder = root / "result"
+    folder.mkdir()
+    write_registration(folder, registration(), case_id="P1-LAD")
+    assert open_reviewable(folder).case_path.samefile(root / "sample_data" / "P1" / "case.toml")
+
+
 def test_a_result_far_from_its_case_asks_for_it(case, tmp_path_factory):
     folder = tmp_path_factory.mktemp("far") / "a" / "b" / "result"
     folder.mkdir(parents=True)
