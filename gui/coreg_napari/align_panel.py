@@ -261,6 +261,9 @@ class AlignPanel(QWidget):
         if session.registration is None:
             self.likeness.setText("Nothing is registered yet.")
             return
+        if not session.opened.outlined:
+            self.likeness.setText("There are no outlines of both lumens to compare.")
+            return
         if session.likeness is None or session.path is None:
             self.likeness.setText("Getting ready to compare the lumens ...")
             return

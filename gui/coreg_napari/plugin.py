@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -17,6 +18,7 @@ from coreg_napari.keys_box import show_keys as show_keys_box
 Layers = list[tuple[None]]
 # napari's way to say that a reader added no layer of its own.
 NO_LAYERS: Layers = [(None,)]
+PLACEHOLDER = "coreg: opening the sample"
 
 
 def reader_of(path: str | list[str]) -> Callable[[Any], Layers] | None:
@@ -44,16 +46,27 @@ def _read(path: str | list[str]) -> Layers:
     return NO_LAYERS
 
 
-def open_sample() -> Layers:
-    """Make a small synthetic patient, and open it."""
+def open_sample() -> list[tuple[Any, dict[str, Any], str]]:
+    """Make a small synthetic patient, and open it.
+
+    Napari calls a sample without a layer an error; it gets one, which is taken away again.
+    """
     from napari import current_viewer
 
     from coreg_napari.desk import Desk
     from coreg_napari.sample import sample_case
 
     viewer = current_viewer()
-    QTimer.singleShot(0, lambda: Desk.of(viewer).open_made("Making a synthetic patient", sample_case))
-    return []
+    before = viewer.layers.selection.active
+
+    def go() -> None:
+        if PLACEHOLDER in viewer.layers:
+            viewer.layers.remove(PLACEHOLDER)
+        viewer.layers.selection.active = before
+        Desk.of(viewer).open_made("Making a synthetic patient", sample_case)
+
+    QTimer.singleShot(0, go)
+    return [(np.zeros((0, 2)), {"name": PLACEHOLDER}, "points")]
 
 
 def open_dialog() -> None:

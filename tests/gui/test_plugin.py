@@ -77,6 +77,20 @@ def test_a_result_that_is_dropped_on_napari_is_opened(viewer, result, qtbot):
     desk.window.close()
 
 
+def test_the_sample_opens_from_the_menu_and_leaves_no_layer_behind(viewer, patient, qtbot, monkeypatch):
+    import coreg_napari.sample
+    from coreg_napari.desk import Desk
+    from coreg_napari.plugin import PLACEHOLDER
+
+    monkeypatch.setattr(coreg_napari.sample, "sample_case", lambda _tell: patient)
+    viewer.open_sample("coreg", "sample-oct")
+    desk = Desk.of(viewer)
+    qtbot.waitUntil(lambda: desk.window is not None, timeout=WAIT_MS)
+    assert desk.window.session.case.id == "sample-OCT"
+    assert PLACEHOLDER not in viewer.layers
+    desk.window.close()
+
+
 def test_the_keys_are_listed(viewer, result, qtbot):
     from coreg_napari.desk import Desk
 
