@@ -455,7 +455,7 @@ while True:
 @pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_half_written_or_lost(result, tmp_path):
     draw = random.Random(6)  # noqa: S311 - moments, no secrets
-    for _ in range(20):
+    for _ in range(6):
         events = 0 if read_review(result) is None else len(read_review(result).events)
         command = [sys.executable, "-W", "ignore", "-c", EDITING, str(result), str(tmp_path / "state")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
