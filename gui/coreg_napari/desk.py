@@ -80,8 +80,10 @@ class Desk(QObject):
 
     def open_made(self, title: str, make: Callable[[Progress], Path]) -> None:
         """Make a case beside the screen, and open it."""
-        if self._job is None:
-            self._read(title, make, self.open)
+        if self._job is not None:
+            self.tell("Something is being opened already.")
+            return
+        self._read(title, make, self.open)
 
     def keys_text(self) -> str:
         """All keyboard shortcuts, a line each."""
@@ -173,7 +175,13 @@ class Desk(QObject):
             self._dialog.deleteLater()
             self._dialog = None
         # Out of the job's own signal, so that what follows may open the next one.
-        QTimer.singleShot(0, then)
+        QTimer.singleShot(0, lambda: self._shown(then))
+
+    def _shown(self, then: Callable[[], None]) -> None:
+        try:
+            then()
+        except Exception as error:  # no traceback window; the message says that it is a bug
+            self.tell(f"This cannot be shown, which is a bug: {type(error).__name__}: {error}")
 
     @property
     def opening(self) -> bool:

@@ -502,3 +502,21 @@ main()
     assert status == 130, errors
     assert "Traceback" not in errors
     assert read_autosave(autosave_path(result)) is not None
+
+
+def test_what_fails_while_a_window_is_built_is_a_message(desk, qtbot):
+    def bad(tell):
+        tell("making", 0.5)
+        return
+
+    # No path at all comes of it, which is no case.
+    desk.open_made("Making", bad)
+    qtbot.waitUntil(lambda: "which is a bug" in desk.last_error, timeout=WAIT_MS)
+    assert not desk.opening
+
+
+def test_a_sample_is_refused_in_words_while_something_is_opened(desk, result, qtbot):
+    desk.open(result)
+    desk.open_made("Making", lambda tell: result)
+    assert "being opened already" in desk.last_error
+    qtbot.waitUntil(lambda: not desk.opening and desk.window is not None, timeout=WAIT_MS)
