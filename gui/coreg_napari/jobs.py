@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import QObject, Qt
-from qtpy.QtCore import Signal as QtSignal
+from qtpy.QtCore import QTimer
 
 from coreg.errors import InputError, RegistrationError
 
 Progress = Callable[[str, float], None]
+# How often the screen's thread asks.
+LOOK_MS = 15
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
     """The user stopped the work."""
-
-
-class _Bridge(QObject):
-    """Takes what a thread tells to the thread of the screen."""
-
-    told = QtSignal(str, object)
 
 
 class Job:
@@ -52,12 +48,16 @@ class Job:
         self._stop = threading.Event()
         # Not a daemon: to be ended within torch would end the whole program. It stops soon when abandoned.
         self._thread = threading.Thread(target=self._run, name=f"coreg: {title}")
-        self._bridge = _Bridge()
-        self._bridge.told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
+        # The thread touches nothing of Qt: what it tells waits here until the screen's thread asks for it.
+        self._told: SimpleQueue[tuple[str, tuple[Any, ...]]] = SimpleQueue()
+        self._timer = QTimer()
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._pass_on)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._timer.start()
 
     def cancel(self) -> None:
         """Stop where the work next tells of its progress."""
@@ -72,16 +72,11 @@ class Job:
     def _tell(self, stage: str, share: float) -> None:
         if self._stop.is_set():
             raise Cancelled
-        self._bridge.told.emit("progressed", (stage, share))
+        self._told.put(("progressed", (stage, share)))
 
     def _run(self) -> None:
-        name, values = self._ended()
-        try:
-            self._bridge.told.emit(name, values)
-            self._bridge.told.emit("finished", ())
-        except RuntimeError:
-            # The program ends.
-            return
+        self._told.put(self._ended())
+        self._told.put(("finished", ()))
 
     def _ended(self) -> tuple[str, tuple[Any, ...]]:
         """Do the work; the signal to send, and what goes with it."""
@@ -97,9 +92,12 @@ class Job:
             return "failed", (f"this is a bug: {type(error).__name__}: {error}",)
         return "done", (result,)
 
-    def _pass_on(self, name: str, values: tuple[Any, ...]) -> None:
-        getattr(self, name).emit(*values)
-        if name == "finished":
-            # Qt's connections keep what they call alive, unseen by the garbage collector.
-            self._bridge.told.disconnect()
-            self._thread.join()
+    def _pass_on(self) -> None:
+        while not self._told.empty():
+            name, values = self._told.get()
+            if name == "finished":
+                self._timer.stop()
+                # Qt's connections keep what they call alive, unseen by the garbage collector.
+                self._timer.timeout.disconnect()
+                self._thread.join()
+            getattr(self, name).emit(*values)
