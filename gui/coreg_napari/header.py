@@ -97,9 +97,9 @@ class Header(QWidget):
         self.refresh()
 
     def tell(self, text: str) -> None:
-        """Show a message for a while."""
+        """Show a message for a while; nothing to say hides what was said."""
         self.text.setText(text)
-        self.text.show()
+        self.text.setVisible(bool(text))
         self._timer.start(MESSAGE_MS)
 
     def show_progress(self, stage: str | None, share: float) -> None:

@@ -66,7 +66,7 @@ def open_sample() -> list[tuple[Any, dict[str, Any], str]]:
         Desk.of(viewer).open_made("Making a synthetic patient", sample_case)
 
     QTimer.singleShot(0, go)
-    return [(np.zeros((0, 2)), {"name": PLACEHOLDER}, "points")]
+    return [(np.zeros((0, 2)), {"name": PLACEHOLDER, "units": ("mm", "mm")}, "points")]
 
 
 def open_dialog() -> None:

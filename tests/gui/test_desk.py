@@ -444,3 +444,10 @@ def test_a_cohort_opens_its_riskiest_case_and_goes_on_from_there(desk, result, p
     assert desk.window.save()
     assert [each.case_id for each in desk.work_list.items][-1] == "one"
     assert desk.work_list.items[-1].sign_off is not None
+
+
+def test_nothing_to_say_takes_no_room(opened):
+    opened.header.tell("something")
+    assert not opened.header.text.isHidden()
+    opened.header.tell("")
+    assert opened.header.text.isHidden()
