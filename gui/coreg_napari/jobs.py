@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, ClassVar
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -41,6 +42,7 @@ class Job:
     failed = Signal(str)
     cancelled = Signal()
     finished = Signal()
+    _running: ClassVar[int] = 0
 
     def __init__(self, title: str, work: Callable[[Progress], Any]) -> None:
         self.title = title
@@ -56,6 +58,7 @@ class Job:
 
     def start(self) -> None:
         """Begin."""
+        self._count(1)
         self._thread.start()
         self._timer.start()
 
@@ -100,4 +103,15 @@ class Job:
                 # Qt's connections keep what they call alive, unseen by the garbage collector.
                 self._timer.timeout.disconnect()
                 self._thread.join()
+                self._count(-1)
             getattr(self, name).emit(*values)
+
+    @classmethod
+    def _count(cls, more: int) -> None:
+        """Count the threads, and let Python collect no garbage while there are any.
+
+        It would do so in whatever thread allocates, and an object of Qt that ends in another thread than
+        the screen's takes the program with it.
+        """
+        Job._running += more
+        (gc.disable if Job._running else gc.enable)()
