@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any, ClassVar
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QCoreApplication, QTimer
 
 from coreg.errors import InputError, RegistrationError
 
@@ -52,7 +52,8 @@ class Job:
         self._thread = threading.Thread(target=self._run, name=f"coreg: {title}")
         # The thread touches nothing of Qt: what it tells waits here until the screen's thread asks for it.
         self._told: SimpleQueue[tuple[str, tuple[Any, ...]]] = SimpleQueue()
-        self._timer = QTimer()
+        # Owned by Qt: Python would delete it while it still calls us.
+        self._timer = QTimer(QCoreApplication.instance())
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._pass_on)
 
@@ -102,6 +103,7 @@ class Job:
                 self._timer.stop()
                 # Qt's connections keep what they call alive, unseen by the garbage collector.
                 self._timer.timeout.disconnect()
+                self._timer.deleteLater()
                 self._thread.join()
                 self._count(-1)
             getattr(self, name).emit(*values)

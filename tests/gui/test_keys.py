@@ -171,6 +171,9 @@ def test_a_button_lists_every_key_and_the_list_leaves_the_window_free(opened, qt
 
 
 def test_a_message_does_not_undo_a_zoom(opened, qtbot):
+    # The view in space comes last, and takes its room.
+    qtbot.waitUntil(lambda: opened.space is not None, timeout=WAIT_MS)
+    qtbot.wait(200)
     camera = opened.viewer.scene.camera
     zoomed = camera.zoom = 2.0 * camera.zoom
     opened.header.tell("a message that takes room")
