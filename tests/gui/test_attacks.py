@@ -310,7 +310,7 @@ def test_a_dock_that_the_user_closed_does_not_keep_the_case_from_closing(desk, r
     desk.answers[:] = ["Discard"]
     again = open_and_wait(desk, result, qtbot)
     assert again is not window
-    assert again.along.isVisible()
+    qtbot.waitUntil(again.along.isVisible, timeout=WAIT_MS)
 
 
 def test_a_click_beside_the_sections_sets_nothing(desk, result, qtbot):
