@@ -42,7 +42,8 @@ class Job:
     failed = Signal(str)
     cancelled = Signal()
     finished = Signal()
-    _running: ClassVar[int] = 0
+    # Held until the thread has ended, also when nobody else wants to know.
+    _running: ClassVar[set[Job]] = set()
 
     def __init__(self, title: str, work: Callable[[Progress], Any]) -> None:
         self.title = title
@@ -59,7 +60,8 @@ class Job:
 
     def start(self) -> None:
         """Begin."""
-        self._count(1)
+        self._running.add(self)
+        gc.disable()
         self._thread.start()
         self._timer.start()
 
@@ -105,15 +107,15 @@ class Job:
                 self._timer.timeout.disconnect()
                 self._timer.deleteLater()
                 self._thread.join()
-                self._count(-1)
+                self._forget()
             getattr(self, name).emit(*values)
 
-    @classmethod
-    def _count(cls, more: int) -> None:
-        """Count the threads, and let Python collect no garbage while there are any.
+    def _forget(self) -> None:
+        """Let Python collect garbage again once no thread runs any more.
 
         It would do so in whatever thread allocates, and an object of Qt that ends in another thread than
         the screen's takes the program with it.
         """
-        Job._running += more
-        (gc.disable if Job._running else gc.enable)()
+        self._running.discard(self)
+        if not self._running:
+            gc.enable()
