@@ -15,6 +15,14 @@ from coreg.errors import RegistrationError
 WAIT_MS = 10_000
 
 
+@pytest.fixture(autouse=True)
+def alone(qtbot):
+    """Wait for what earlier tests have abandoned."""
+    from coreg_napari.jobs import Job
+
+    qtbot.waitUntil(lambda: not Job._running, timeout=60_000)
+
+
 @pytest.fixture
 def run(qtbot):
     """Run work to its end; gives the names and values of its signals, in order."""
