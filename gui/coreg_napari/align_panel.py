@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
@@ -24,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from coreg.registration.by_hand import Adjustment
 from coreg.registration.likeness import Nearby
+from coreg_napari.links import Links
 from coreg_napari.session import LockedError, Session, adjustment_text
 
 MOST_SHIFT_MM, MOST_TURN_DEG = 20.0, 180.0
@@ -116,13 +116,11 @@ class AlignPanel(QWidget):
         layout.addWidget(self._by_hand())
         layout.addWidget(self._history())
         layout.addStretch(1)
-        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+        self._links = Links(
             (session.path_changed, self._on_path),
             (session.review_changed, self._show_state),
             (session.prepared_changed, self._on_path),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         self._on_path()
 
     def _automatic(self) -> QWidget:
@@ -305,8 +303,7 @@ class AlignPanel(QWidget):
     def close_view(self) -> None:
         """Stop listening."""
         self._timer.stop()
-        for signal, slot in self._links:
-            signal.disconnect(slot)
+        self._links.cut()
 
 
 def _button(text: str, tip: str) -> QPushButton:

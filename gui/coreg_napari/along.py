@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QSpinBox, 
 
 from coreg_napari.along_data import AlongData, Shown
 from coreg_napari.along_picture import BACKGROUND, CONTROL, TEXT, AlongPicture
+from coreg_napari.links import Links
 from coreg_napari.session import Session
 
 # A burst of changes, as from a slider that is dragged, is drawn once.
@@ -106,15 +107,13 @@ class AlongView(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        self._connections = [
+        self._links = Links(
             (session.frame_changed, self._on_frame),
             (session.path_changed, self._later),
             (session.view_changed, self._on_view),
             (session.landmarks_changed, self._later),
             (session.selection_changed, self._on_selection),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
         self._hooks = [
             self.canvas.mpl_connect(name, slot)
             for name, slot in (
@@ -129,14 +128,12 @@ class AlongView(QWidget):
 
     def close_view(self) -> None:
         """Let go of the session, and of the figure."""
-        if not self._connections:
+        if not self._links.cut():
             return
         self._timer.stop()
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
         for hook in self._hooks:
             self.canvas.mpl_disconnect(hook)
-        self._connections, self._hooks = [], []
+        self._hooks = []
         self._empty = self._filled = None
         self.picture.figure.clear()
         self.canvas.close()

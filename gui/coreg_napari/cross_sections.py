@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from coreg.fusion.planes import plane_images
 from coreg.report.cuts import lumen_outlines
 from coreg.report.style import WINDOW_HU
 from coreg_napari.colours import BRANCH, CCTA_LUMEN, CUT, FAINT, PULLBACK_LUMEN, STATE_COLOURS
+from coreg_napari.links import Links
 from coreg_napari.marks import Mark, View, marks_at
 from coreg_napari.session import LockedError, Session
 
@@ -287,15 +288,13 @@ class CrossSections:
 
     def _connect(self) -> None:
         session, viewer = self.session, self.viewer
-        self._links: list[tuple[Any, Callable[..., None]]] = [
+        self._links = Links(
             (session.frame_changed, self._on_frame),
             (session.path_changed, self.refresh),
             (session.landmarks_changed, self._draw_marks),
             (session.selection_changed, self._on_selection),
             (session.view_changed, self._on_view),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         viewer.dims.events.current_step.connect(self._on_step)
         viewer.canvas.events.size.connect(self._on_size)
         self._wheels_before = list(viewer.mouse_wheel_callbacks)
@@ -383,8 +382,7 @@ class CrossSections:
 
     def close_view(self) -> None:
         """Stop listening, and take the layers away."""
-        for signal, slot in self._links:
-            signal.disconnect(slot)
+        self._links.cut()
         viewer = self.viewer
         viewer.dims.events.current_step.disconnect(self._on_step)
         viewer.canvas.events.size.disconnect(self._on_size)

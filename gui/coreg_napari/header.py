@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
 
 import numpy as np
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -19,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from coreg_napari.links import Links
 from coreg_napari.session import Session, adjustment_text
 
 VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
@@ -86,14 +85,12 @@ class Header(QWidget):
         self._timer.timeout.connect(self.text.hide)
         self.text.hide()
         self.show_progress(None, 0.0)
-        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+        self._links = Links(
             (session.frame_changed, self._show_frame),
             (session.path_changed, self.refresh),
             (session.review_changed, self.refresh),
             (session.view_changed, self.refresh),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         self.refresh()
 
     def tell(self, text: str) -> None:
@@ -165,8 +162,7 @@ class Header(QWidget):
     def close_view(self) -> None:
         """Stop listening."""
         self._timer.stop()
-        for signal, slot in self._links:
-            signal.disconnect(slot)
+        self._links.cut()
 
 
 def _style(label: QLabel, style: str) -> None:

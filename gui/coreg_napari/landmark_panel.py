@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from psygnal import SignalInstance
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import (
@@ -27,6 +26,7 @@ from coreg.landmarks import KINDS
 from coreg.review import State
 from coreg.validation.agreement import reader_agreement
 from coreg_napari.landmark_table import COLUMNS, SORT, LandmarkTable, summary
+from coreg_napari.links import Links
 from coreg_napari.reader_table import ReaderTable
 from coreg_napari.session import LockedError, Session
 
@@ -66,15 +66,13 @@ class LandmarkPanel(QWidget):
         self._add_buttons()
         self._lay_out()
         self._add_keys()
-        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+        self._links = Links(
             (session.landmarks_changed, self.refresh),
             (session.path_changed, self._refresh_when_seen),
             (session.view_changed, self._refresh_when_seen),
             (session.review_changed, self._show_state),
             (session.selection_changed, self._show_selection),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         self._show_selection()
         self._show_state()
 
@@ -207,9 +205,7 @@ class LandmarkPanel(QWidget):
 
     def close_view(self) -> None:
         """Leave the session."""
-        for signal, slot in self._links:
-            signal.disconnect(slot)
-        self._links = []
+        self._links.cut()
 
     # Verbs.
 

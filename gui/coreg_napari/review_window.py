@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QVBoxLayout, QWidget
 
@@ -26,6 +25,7 @@ from coreg_napari.header import Header
 from coreg_napari.jobs import Job, Progress
 from coreg_napari.keys_box import show_keys
 from coreg_napari.landmark_panel import LandmarkPanel
+from coreg_napari.links import Links
 from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.sign_off_panel import SignOffPanel
 from coreg_napari.space import SpaceView
@@ -164,12 +164,10 @@ class ReviewWindow:
         self._autosave_timer.setSingleShot(True)
         self._autosave_timer.setInterval(AUTOSAVE_MS)
         self._autosave_timer.timeout.connect(self.autosave)
-        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+        self._links = Links(
             (session.review_changed, self._on_change),
             (session.path_changed, self._on_change),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         self.header.cancel_requested.connect(self.cancel)
         self.header.keys_requested.connect(self.show_keys)
         self.align.run_requested.connect(self.run)
@@ -512,8 +510,7 @@ class ReviewWindow:
             return
         self.closed = True
         self._autosave_timer.stop()
-        for signal, slot in self._links:
-            signal.disconnect(slot)
+        self._links.cut()
         for job in list(self._jobs):
             job.abandon()
         for each in self.shortcuts():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
 from textwrap import shorten
 
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QGroupBox,
@@ -21,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from coreg.review import Decision, Event
+from coreg_napari.links import Links
 from coreg_napari.session import LONGEST_NAME, LockedError, Session
 
 # A comment of any length is in its box and in the files.
@@ -60,12 +59,10 @@ class SignOffPanel(QWidget):
         self.trail.setMinimumHeight(60)
         rows.addWidget(self.trail)
         layout.addWidget(trail, 1)
-        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
+        self._links = Links(
             (session.review_changed, self.refresh),
             (session.path_changed, self.refresh),
-        ]
-        for signal, slot in self._links:
-            signal.connect(slot)
+        )
         self.refresh()
 
     def _decision(self) -> QWidget:
@@ -152,8 +149,7 @@ class SignOffPanel(QWidget):
 
     def close_view(self) -> None:
         """Stop listening."""
-        for signal, slot in self._links:
-            signal.disconnect(slot)
+        self._links.cut()
 
 
 def _line(event: Event) -> str:

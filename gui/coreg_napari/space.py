@@ -26,6 +26,7 @@ from coreg.catheter_path import VirtualCatheterPath
 from coreg.centerline import Centerline
 from coreg.landmarks import Landmark
 from coreg_napari.colours import DOUBTFUL, PULLBACK_LUMEN, STATE_COLOURS
+from coreg_napari.links import Links
 from coreg_napari.session import Session
 from coreg_napari.space_shapes import disc, overview, rods, tube, vessel_surface
 from coreg_napari.space_texture import FramePainter
@@ -72,15 +73,13 @@ class SpaceView(QWidget):
         self._set_up_viewer()
         self._add_layers()
         self._lay_out()
-        self._connections = [
+        self._links = Links(
             (session.frame_changed, self._on_frame),
             (session.path_changed, self._on_path),
             (session.landmarks_changed, self._on_landmarks),
             (session.selection_changed, self._on_landmarks),
             (session.view_changed, self._on_path),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
         self._show_vessel()
         self._stale = {"path", "frame", "landmarks", "carried"}
         self.update_now()
@@ -208,9 +207,7 @@ class SpaceView(QWidget):
     def close_view(self) -> None:
         """Leave the session and give all of OpenGL back; the widget is of no use afterwards."""
         self._timer.stop()
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections = []
+        self._links.cut()
         self.viewer.mouse_wheel_callbacks.clear()
         self.viewer.canvas.events.size.disconnect(self._on_size)
         # All of its listeners: napari's settings reach the model while it waits to be collected.
