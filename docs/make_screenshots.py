@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,9 @@ from PIL import Image
 from coreg.io.case_file import load_case
 from coreg.io.results import write_registration
 from coreg.registration import register
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 FIGURES = Path(__file__).parent / "figures"
 COHORT = (("P001-LAD", "good"), ("P002-LAD", "review"), ("P003-RCA", "failed"))
@@ -64,12 +68,12 @@ class Photographer:
         self.spin(1.0)
         self._save(name, self.viewer.screenshot(canvas_only=False, flash=False))
 
-    def part(self, name: str, widget: object) -> None:
+    def part(self, name: str, widget: QWidget) -> None:
         """Take a picture of one widget, as the window shows it."""
         self.spin(1.0)
         whole = self.viewer.screenshot(canvas_only=False, flash=False)
-        corner = widget.mapTo(self.desk.window.main_window, widget.rect().topLeft())  # type: ignore[attr-defined]
-        size = widget.size()  # type: ignore[attr-defined]
+        corner = widget.mapTo(self.desk.window.main_window, widget.rect().topLeft())
+        size = widget.size()
         rows = slice(corner.y(), corner.y() + size.height())
         self._save(name, whole[rows, corner.x() : corner.x() + size.width()])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from coreg_napari.review_window import DOCK, ReviewWindow
 from coreg_napari.warm_up import warm_up
 from coreg_napari.work_list_panel import WorkListPanel
 
+LOG = logging.getLogger(__name__)
 _DESKS: WeakKeyDictionary[Any, Desk] = WeakKeyDictionary()
 
 
@@ -181,6 +183,7 @@ class Desk(QObject):
         try:
             then()
         except Exception as error:  # no traceback window; the message says that it is a bug
+            LOG.exception("a bug while something was being shown")
             self.tell(f"This cannot be shown, which is a bug: {type(error).__name__}: {error}")
 
     @property
@@ -206,7 +209,7 @@ class Desk(QObject):
                 event.ignore()
                 return True
             self._close()
-        return super().eventFilter(watched, event)  # type: ignore[arg-type]
+        return False
 
     def _close(self) -> None:
         """Stop what runs, and let go of the viewer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -14,11 +15,13 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from coreg.errors import InputError, RegistrationError
 
 Progress = Callable[[str, float], None]
+# Where a bug happened goes to the terminal, for whoever reports it.
+LOG = logging.getLogger(__name__)
 # How often the screen's thread asks.
 LOOK_MS = 15
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error
+class CancelledError(Exception):
     """The user stopped the work."""
 
 
@@ -77,7 +80,7 @@ class Job:
 
     def _tell(self, stage: str, share: float) -> None:
         if self._stop.is_set():
-            raise Cancelled
+            raise CancelledError
         self._told.put(("progressed", (stage, share)))
 
     def _run(self) -> None:
@@ -89,12 +92,13 @@ class Job:
         try:
             result = self._work(self._tell)
             if self._stop.is_set():
-                raise Cancelled
-        except Cancelled:
+                raise CancelledError
+        except CancelledError:
             return "cancelled", ()
         except (InputError, RegistrationError, ValueError) as error:
             return "failed", (str(error),)
         except Exception as error:  # no traceback window; the message says that it is a bug
+            LOG.exception("a bug while %s ran", self.title)
             return "failed", (f"this is a bug: {type(error).__name__}: {error}",)
         return "done", (result,)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
@@ -25,12 +24,12 @@ from coreg.io.landmark_files import read_landmarks
 from coreg.landmarks import KINDS
 from coreg.review import State
 from coreg.validation.agreement import reader_agreement
+from coreg_napari.cross_sections import PickMode
 from coreg_napari.landmark_table import COLUMNS, SORT, LandmarkTable, summary
 from coreg_napari.links import Links
 from coreg_napari.reader_table import ReaderTable
 from coreg_napari.session import LockedError, Session
 
-PickMode = Literal["", "pullback", "ccta"]
 # Ten columns in the width of a dock.
 NARROW = """
 QTableView { font-size: 11px; }

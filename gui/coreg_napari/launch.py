@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from coreg.errors import InputError
 from coreg.io.files import is_there
@@ -71,9 +72,9 @@ def view(path: Path | None, *, case: Path | None = None) -> None:
     napari.run()
 
 
-def tidy(viewer: object) -> None:
+def tidy(viewer: Any) -> None:
     """Hide the lists that a reader does not need; the menu Window brings them back."""
-    qt_viewer = viewer.window._qt_viewer  # type: ignore[attr-defined]
+    qt_viewer = viewer.window._qt_viewer
     for dock in (qt_viewer.dockLayerList, qt_viewer.dockLayerControls):
         dock.setVisible(False)
 
@@ -98,7 +99,7 @@ def check_screen() -> None:
 
 def start_probe() -> subprocess.Popen[bytes]:
     """Try a window and OpenGL in a program of its own: where these fail, Qt ends the one that tries."""
-    return subprocess.Popen(  # noqa: S603 - our own words
+    return subprocess.Popen(  # noqa: S603 - a fixed program of our own
         [sys.executable, "-c", PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 

@@ -19,7 +19,7 @@ from coreg.registration.likeness import Likeness, Nearby, best_nearby
 from coreg_napari.align_panel import AlignPanel
 from coreg_napari.along import AlongView
 from coreg_napari.command import FROM_PLACEMENT, GUIDED
-from coreg_napari.cross_sections import CrossSections
+from coreg_napari.cross_sections import CrossSections, PickMode
 from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
 from coreg_napari.jobs import Job, Progress
@@ -189,10 +189,9 @@ class ReviewWindow:
         """All keyboard shortcuts."""
         session, align = self.session, self.align
         guarded = align.guarded
-        step = lambda by: lambda: session.go_to_row(session.row + by)  # noqa: E731
         return (
-            Key("PageUp", "ten frames proximal", step(-10)),
-            Key("PageDown", "ten frames distal", step(10)),
+            Key("PageUp", "ten frames proximal", lambda: session.go_to_row(session.row - 10)),
+            Key("PageDown", "ten frames distal", lambda: session.go_to_row(session.row + 10)),
             Key(",", "shift proximally by a frame", lambda: align.nudge(frames=-1.0)),
             Key(".", "shift distally by a frame", lambda: align.nudge(frames=1.0)),
             Key("[", "turn by -2 degrees", lambda: align.nudge(degrees=-2.0)),
@@ -233,8 +232,8 @@ class ReviewWindow:
         if self.session.selected:
             self.align.guarded(lambda: self.session.set_state(self.session.selected, state))
 
-    def _set_pick_mode(self, mode: str) -> None:
-        self.sections.pick_mode = mode  # type: ignore[assignment]
+    def _set_pick_mode(self, mode: PickMode) -> None:
+        self.sections.pick_mode = mode
 
     # Work beside the screen.
 
@@ -294,15 +293,11 @@ class ReviewWindow:
     def _on_likeness(self, likeness: Likeness) -> None:
         self.session.set_prepared(likeness, None)
         case, before = self.session.case, self.session.registration
+        work = partial(solved_case, case, before, "nonrigid", None)
         if before is None and not self.session.locked:
-            self._in_foreground(
-                "register, non-rigid",
-                lambda tell: solved_case(case, before, "nonrigid", None, tell),
-                self._on_first,
-            )
+            self._in_foreground("register, non-rigid", work, self._on_first)
             return
         # The state to solve again from is not kept in files.
-        work = lambda tell: solved_case(case, before, "nonrigid", None, tell)  # noqa: E731
         self._start("getting ready", work, self._on_state).start()
 
     def _on_state(self, solved: Solved) -> None:
@@ -502,7 +497,7 @@ class ReviewWindow:
         box.exec()
         clicked = box.clickedButton()
         # None of them where the program ends meanwhile.
-        return buttons.get(clicked, "")  # type: ignore[call-overload, no-any-return]
+        return next((name for button, name in buttons.items() if button is clicked), "")
 
     def close(self) -> None:
         """Stop what runs, and take everything out of the viewer."""
