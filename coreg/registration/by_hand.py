@@ -171,6 +171,9 @@ class LocalPoses:
             row=shown(poses.row),
             reliable=kept & self.path.reliable,
             reason=tuple(map(_reason, self.path.reason, before, beyond, self.path.posed)),
+            # How far a hand is off, no cost tells.
+            arc_length_sd_mm=np.full(len(self.path), np.nan),
+            rotation_sd_rad=np.full(len(self.path), np.nan),
         )
 
     def _moved_place(self, adjustment: Adjustment) -> FloatArray:
@@ -209,8 +212,8 @@ def adjusted(
     -------
     VirtualCatheterPath
         Frames that had no pose are continued from the nearest ones that have, so that they can come
-        into the vessel; what lies beyond the line's ends has no pose, with the reason. Standard
-        deviations stay, and whether a frame is reliable.
+        into the vessel; what lies beyond the line's ends has no pose, with the reason. Whether a frame
+        is reliable stays; standard deviations are not known any more.
 
     Raises
     ------
