@@ -259,7 +259,9 @@ class CrossSections:
         faces[[each.shape != "expected" for each in marks], 3] = 0.0
         self.marks.face_color, self.marks.border_color = faces, colours
         self.marks.symbol = [_SYMBOLS[each.shape] for each in marks]
-        self.marks.size = [MARK_MM * (1.5 if each.selected else 1.0) for each in marks]
+        # The cross fits into the ring where both halves agree.
+        part = {"set": 1.0, "expected": 0.5, "branch": 1.0}
+        self.marks.size = [MARK_MM * (1.5 if each.selected else 1.0) * part[each.shape] for each in marks]
         self.marks.text = {
             "string": [each.name if each.shape != "expected" else "" for each in marks],
             "color": FAINT,

@@ -28,3 +28,15 @@ def coreg(monkeypatch, capsys):
 def sample():
     """The synthetic case that comes with the repository."""
     return Path(__file__).resolve().parents[2] / "sample_data" / "sample-OCT"
+
+
+@pytest.fixture
+def told(coreg):
+    """Describe a file; returns the data for machines."""
+
+    def told(path):
+        done = coreg("info", path, "--json")
+        assert done.status == 0, done.err
+        return done.data
+
+    return told

@@ -29,18 +29,6 @@ def outputs(coreg, tmp_path):
     return tmp_path / "out"
 
 
-@pytest.fixture
-def told(coreg):
-    """Describe a file; returns the data for machines."""
-
-    def told(path):
-        done = coreg("info", path, "--json")
-        assert done.status == 0, done.err
-        return done.data
-
-    return told
-
-
 def test_tables_of_a_segmented_pullback_are_named_with_their_main_numbers(told, outputs):
     quality = told(outputs / "frame_quality.csv")
     assert quality["kind"] == "quality of the frames of a segmented pullback"

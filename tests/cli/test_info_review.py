@@ -34,18 +34,6 @@ STATES = {"proposed": 0, "accepted": 2, "corrected": 1, "rejected": 1}
 
 
 @pytest.fixture
-def told(coreg):
-    """Describe a file; returns the data for machines."""
-
-    def told(path):
-        done = coreg("info", path, "--json")
-        assert done.status == 0, done.err
-        return done.data
-
-    return told
-
-
-@pytest.fixture
 def registration():
     """Five frames along +z, a frame a millimetre."""
     z = np.arange(5.0)
