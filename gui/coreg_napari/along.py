@@ -89,8 +89,8 @@ class AlongView(QWidget):
         self.readout.setTextFormat(Qt.TextFormat.PlainText)
         row = QHBoxLayout()
         row.setContentsMargins(8, 0, 8, 4)
-        for each in (QLabel("cut at"), self.slider, self.spin):
-            row.addWidget(each)
+        for part in (QLabel("cut at"), self.slider, self.spin):
+            row.addWidget(part)
         row.addSpacing(16)
         row.addWidget(self.readout, stretch=1)
         column = QVBoxLayout(self)
@@ -114,16 +114,14 @@ class AlongView(QWidget):
             (session.landmarks_changed, self._later),
             (session.selection_changed, self._on_selection),
         )
+        hear = self.canvas.mpl_connect
         self._hooks = [
-            self.canvas.mpl_connect(name, slot)
-            for name, slot in (
-                ("draw_event", self._on_drawn),
-                ("resize_event", self._on_resized),
-                ("button_press_event", self._on_press),
-                ("motion_notify_event", self._on_move),
-                ("button_release_event", self._on_release),
-                ("scroll_event", self._on_wheel),
-            )
+            hear("draw_event", self._on_drawn),
+            hear("resize_event", self._on_resized),
+            hear("button_press_event", self._on_press),
+            hear("motion_notify_event", self._on_move),
+            hear("button_release_event", self._on_release),
+            hear("scroll_event", self._on_wheel),
         ]
 
     def close_view(self) -> None:
@@ -188,7 +186,9 @@ class AlongView(QWidget):
         """Say in words what the cursor stands at."""
         row, shown = self.session.row, self.shown
         parts = [f"frame {self.session.frame}", f"{self.data.position_mm[row]:.1f} mm"]
-        areas = [(self.session.case.pullback.modality or "pullback", shown.pullback_area_mm2[row])]
+        areas: list[tuple[str, float]] = [
+            (self.session.case.pullback.modality or "pullback", shown.pullback_area_mm2[row])
+        ]
         if not self.session.blinded:
             areas.append(("CCTA", shown.ccta_area_mm2[row]))
         parts += [f"{name} {area:.1f} mm²" for name, area in areas if np.isfinite(area)]

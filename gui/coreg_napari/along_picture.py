@@ -7,7 +7,7 @@ frame; each layer is kept as pixels, so that a step of the cursor draws one line
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -360,7 +360,7 @@ class AlongPicture:
             *heads,
             *self._selected_names,
         ):
-            yield artist.axes, artist
+            yield cast("Axes", artist.axes), artist
 
 
 def _set_edge(edge: Edge, position_mm: FloatArray, edge_mm: FloatArray) -> None:

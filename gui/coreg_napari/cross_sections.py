@@ -252,7 +252,7 @@ class CrossSections:
         self.marks.data = at
         if not marks:
             return
-        names = {**STATE_COLOURS, "found": BRANCH}
+        names: dict[str, str] = {**dict(STATE_COLOURS.items()), "found": BRANCH}
         colours = transform_color([names[each.state] for each in marks])
         # Rings, so that what is marked stays visible.
         faces = colours.copy()

@@ -62,8 +62,8 @@ class Header(QWidget):
         for widget in (self.case, self.verdict):
             top.addWidget(widget)
         top.addStretch(1)
-        for widget in (self.progress, self.cancel, self.blinded, self.keys):
-            top.addWidget(widget)
+        for control in (self.progress, self.cancel, self.blinded, self.keys):
+            top.addWidget(control)
         rows.addLayout(top)
         bottom = QHBoxLayout()
         self.frame = QLabel()

@@ -119,8 +119,8 @@ def _starts(level: Volume, origin: FloatArray, axes: FloatArray, centre_mm: Floa
     inside = _sampled(level, origin + (centre_mm[:, None] @ axes)[:, 0]) > 0.0
     lost = np.flatnonzero(~inside)
     about = np.vstack([[[0.0, 0.0]], *(radius * _rays()[::6] for radius in RING_MM)])
-    inside = _sampled(level, origin[lost, None] + about @ axes[lost]) > 0.0
-    start_mm[lost] = np.where(inside.any(axis=1)[:, None], about[np.argmax(inside, axis=1)], np.nan)
+    lumen = np.asarray(_sampled(level, origin[lost, None] + about @ axes[lost]) > 0.0)
+    start_mm[lost] = np.where(lumen.any(axis=1, keepdims=True), about[np.argmax(lumen, axis=1)], np.nan)
     return start_mm
 
 

@@ -510,9 +510,10 @@ class ReviewWindow:
             job.abandon()
         for each in self.shortcuts():
             self.viewer.bind_key(each.key, None, overwrite=True)
-        views = (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header)
-        for view in (*views, *([self.space] if self.space else [])):
+        for view in (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header):
             view.close_view()
+        if self.space is not None:
+            self.space.close_view()
         # The user may have closed some of them.
         for dock in self.main_window.findChildren(QDockWidget):
             if dock in self._docks:

@@ -102,7 +102,7 @@ def tube(
         None at missing points.
     """
     count = len(points_mm)
-    known = np.isfinite(points_mm).all(axis=1)
+    known = np.asarray(np.isfinite(points_mm).all(axis=1))
     following = (np.arange(len(joined)) + 1) % count
     joined = joined & known[: len(joined)] & known[following]
     angles = 2.0 * np.pi * np.arange(SIDES) / SIDES
