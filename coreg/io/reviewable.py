@@ -28,9 +28,26 @@ from coreg.result import Registration
 from coreg.review import Review
 from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
 
-__all__ = ["Reviewable", "WorkItem", "is_cohort", "open_reviewable", "result_folder_of", "work_list"]
+__all__ = [
+    "CaseNotFoundError",
+    "Reviewable",
+    "WorkItem",
+    "is_cohort",
+    "open_reviewable",
+    "result_folder_of",
+    "work_list",
+]
 
 Progress = Callable[[str, float], None]
+
+
+class CaseNotFoundError(InputError):
+    """A result's case is not where it is looked for: it has to be named."""
+
+    def __init__(self, text: str, case_id: str) -> None:
+        super().__init__(text)
+        self.case_id = case_id
+
 
 SEGMENTATION = "segmentation"
 _PARENTS = 2
@@ -285,7 +302,7 @@ def _found_case(folder: Path) -> Path:
     found = next((path for path in _toml_files(folder.resolve()) if _toml_id(path) == owner), None)
     if found is None:
         expected = f"the {CASE_NAME} of case {owner} in it or near it; pass it with --case"
-        raise unusable(folder, "case", found="none", expected=expected)
+        raise CaseNotFoundError(str(unusable(folder, "case", found="none", expected=expected)), owner)
     return found
 
 

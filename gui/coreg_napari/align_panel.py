@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from coreg.registration.by_hand import Adjustment
 from coreg.registration.likeness import Nearby
 from coreg_napari.links import Links
-from coreg_napari.session import LockedError, Session, adjustment_text
+from coreg_napari.session import LockedError, Session
 
 MOST_SHIFT_MM, MOST_TURN_DEG = 20.0, 180.0
 STRETCH_PERCENT = (60.0, 160.0)
@@ -270,8 +270,10 @@ class AlignPanel(QWidget):
         if self._nearby is None:
             text += "; looking nearby ..."
         elif self._nearby.overall_mm < now - 5e-4:
+            best, here = self._nearby.adjustment, session.adjustment
+            away_deg = np.degrees(np.angle(np.exp(1j * (best.turn_rad - here.turn_rad))))
             text += f"; best nearby <b>{self._nearby.overall_mm:.3f} mm</b>, "
-            text += adjustment_text(self._nearby.adjustment)
+            text += f"{best.shift_mm - here.shift_mm:+.2f} mm and {away_deg:+.0f} degrees from here"
         else:
             text += "; nothing nearby is better"
         self.likeness.setText(text + ".")

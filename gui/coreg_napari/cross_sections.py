@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ LINE_MM = 0.06
 # Of an outline where it is whole; where it is broken, half of them.
 SEGMENTS = 96
 MARK_MM = 0.45
+# Names of marks nearer than this would be written over each other.
+LABEL_MM = 0.6
 # A click this near to a mark takes hold of it.
 GRAB_MM = 0.4
 TITLES = ("pullback", "CCTA")
@@ -95,14 +97,13 @@ class CrossSections:
     def _add_layers(self) -> None:
         session, reach = self.session, self.reach_mm
         images = session.case.pullback_images
-        count = len(session.frames)
         if images is None:
+            # A step of napari's slider is a frame of the pullback, outlined or not.
+            count = int(session.frames.max()) + 1
             stack: npt.NDArray[np.uint8] = np.broadcast_to(np.zeros((1, 2, 2), np.uint8), (count, 2, 2))
             spacing, corner = np.full(2, 2.0 * reach), np.full(2, -reach)
         else:
-            frames = np.sort(session.frames)
-            whole = len(frames) == len(images) and frames[0] == 0
-            stack = images.pixels if whole else images.pixels[frames]
+            stack = images.pixels
             spacing = images.pixel_spacing_mm[::-1]
             corner = -images.catheter_px[::-1] * spacing
         self.pullback = Image(
@@ -175,10 +176,9 @@ class CrossSections:
 
     def _draw(self) -> None:
         session = self.session
-        step = int(np.flatnonzero(session.steps == session.row)[0])
         self._busy = True
         try:
-            self.viewer.dims.set_current_step(0, step)
+            self.viewer.dims.set_current_step(0, session.frame)
         finally:
             self._busy = False
         self._draw_plane()
@@ -263,7 +263,7 @@ class CrossSections:
         part = {"set": 1.0, "expected": 0.5, "branch": 1.0}
         self.marks.size = [MARK_MM * (1.5 if each.selected else 1.0) * part[each.shape] for each in marks]
         self.marks.text = {
-            "string": [each.name if each.shape != "expected" else "" for each in marks],
+            "string": labels(marks),
             "color": FAINT,
             "size": 10,
             "anchor": "lower_left",
@@ -316,9 +316,12 @@ class CrossSections:
         self._draw_marks()
 
     def _on_step(self, _event: Any = None) -> None:
-        if not self._busy:
-            step = int(self.viewer.dims.current_step[0])
-            self.session.go_to_row(int(self.session.steps[step]))
+        if self._busy:
+            return
+        step = int(self.viewer.dims.current_step[0])
+        self.session.step_to_frame(step)
+        if self.session.frame != step:
+            self.viewer.dims.set_current_step(0, self.session.frame)
 
     def _on_size(self, _event: Any = None) -> None:
         # A message above takes room for a while: what a reader has zoomed into stays.
@@ -397,6 +400,22 @@ class CrossSections:
             for layer in self._layers:
                 if layer in viewer.layers:
                     viewer.layers.remove(layer)
+
+
+def labels(marks: Sequence[Mark]) -> list[str]:
+    """Write the name beside each mark; where marks lie on each other, all their names beside one of them."""
+    found: list[str] = []
+    for i, mark in enumerate(marks):
+        near = [
+            each
+            for each in marks
+            if each.shape != "expected"
+            and each.view == mark.view
+            and float(np.hypot(*(each.xy_mm - mark.xy_mm))) < LABEL_MM
+        ]
+        told = mark.shape == "expected" or any(each is other for each in near for other in marks[:i])
+        found.append("" if told else ", ".join(dict.fromkeys(each.name for each in near)))
+    return found
 
 
 _SYMBOLS = {"set": "disc", "expected": "x", "branch": "triangle_up"}

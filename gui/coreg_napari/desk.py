@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 
 from platformdirs import user_state_path
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QProgressDialog
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QProgressDialog
 
-from coreg.io.reviewable import Reviewable, WorkItem, is_cohort, open_reviewable, work_list
+from coreg.io.reviewable import CaseNotFoundError, Reviewable, WorkItem, is_cohort, open_reviewable, work_list
 from coreg.io.work_list import read_again
 from coreg_napari.jobs import Job, Progress
 from coreg_napari.review_window import DOCK, ReviewWindow
@@ -44,6 +44,7 @@ class Desk(QObject):
         self.state_folder = user_state_path("coreg", appauthor=False)
         self.reviewer = _user()
         self._ask = ask
+        self.ask_case = self._ask_case_in_dialog
         self._dock: QDockWidget | None = None
         self._job: Job | None = None
         self._dialog: QProgressDialog | None = None
@@ -74,11 +75,35 @@ class Desk(QObject):
             if not self.window.may_close():
                 return
             self._left = self.window.session.state
+        self._open_case(path, case)
 
-        def work(tell: Progress) -> Reviewable:
-            return open_reviewable(path, case=case, progress=tell)
+    def _open_case(self, path: Path, case: Path | None) -> None:
+        def work(tell: Progress) -> Reviewable | CaseNotFoundError:
+            try:
+                return open_reviewable(path, case=case, progress=tell)
+            except CaseNotFoundError as error:
+                return error
 
-        self._read(f"Opening {path.name}", work, self.show)
+        def done(opened: Reviewable | CaseNotFoundError) -> None:
+            if isinstance(opened, CaseNotFoundError):
+                self._ask_case(path, opened)
+            else:
+                self.show(opened)
+
+        self._read(f"Opening {path.name}", work, done)
+
+    def _ask_case(self, path: Path, error: CaseNotFoundError) -> None:
+        """Let the reader name a result's case."""
+        chosen = self.ask_case(error.case_id, path)
+        if chosen is None:
+            self.tell(str(error))
+        else:
+            self._open_case(path, chosen)
+
+    def _ask_case_in_dialog(self, case_id: str, path: Path) -> Path | None:
+        title = f"Where is the case of this result? The case.toml of {case_id}"
+        chosen, _ = QFileDialog.getOpenFileName(self._main, title, str(path), "Cases (*.toml)")
+        return Path(chosen) if chosen else None
 
     def open_made(self, title: str, make: Callable[[Progress], Path]) -> None:
         """Make a case beside the screen, and open it."""

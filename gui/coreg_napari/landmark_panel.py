@@ -36,8 +36,6 @@ QTableView { font-size: 11px; }
 QTableView::item { padding: 0px; }
 QHeaderView::section { font-size: 10px; padding: 1px; }
 """
-# Two landmarks are the fewest of which one can be left out.
-FEWEST_LEFT_OUT = 2
 
 
 class LandmarkPanel(QWidget):
@@ -60,6 +58,7 @@ class LandmarkPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        self._was_locked = session.locked
         self.table = LandmarkTable(session)
         self._add_table()
         self._add_buttons()
@@ -100,16 +99,14 @@ class LandmarkPanel(QWidget):
     def _add_buttons(self) -> None:
         self.accept = _button("Accept", "A", lambda: self._set_state("accepted"))
         self.reject = _button("Reject", "R", lambda: self._set_state("rejected"))
-        self.propose = _button(
-            "Propose", "U: back to proposed, undecided", lambda: self._set_state("proposed")
-        )
+        self.propose = _button("Undecided", "U: back to proposed", lambda: self._set_state("proposed"))
         self.new = _button("New", "N: a landmark of your own, to be set in both views", self._add)
         self.kind = QComboBox()
         self.kind.addItems(KINDS)
         self.kind.setToolTip("What the selected landmark is")
         self.kind.activated.connect(self._set_kind)
-        self.in_pullback = _button("Set in pullback", "Then click in the pullback's cross-section", None)
-        self.in_ccta = _button("Set in CCTA", "Then click in the CCTA's cross-section", None)
+        self.in_pullback = _button("Set in pullback", "P: then click in the pullback's cross-section", None)
+        self.in_ccta = _button("Set in CCTA", "C: then click in the CCTA's cross-section", None)
         for button, mode in ((self.in_pullback, "pullback"), (self.in_ccta, "ccta")):
             button.setCheckable(True)
             button.clicked.connect(lambda on=False, mode=mode: self.pick(mode if on else ""))
@@ -185,6 +182,10 @@ class LandmarkPanel(QWidget):
         """Offer what can be done now."""
         session, selected = self.session, bool(self.selected)
         session_open = not session.locked
+        if self._was_locked and session_open:
+            # Nothing is refused any more.
+            self.tell("")
+        self._was_locked = session.locked
         if not (session_open and selected):
             self.end_pick()
         for button in (self.accept, self.reject, self.propose, self.in_pullback, self.in_ccta, self.kind):
@@ -192,8 +193,7 @@ class LandmarkPanel(QWidget):
         self.new.setEnabled(session_open)
         known = session.registration is not None
         self.resolve.setEnabled(session_open and known and bool(session.accepted))
-        paired = sum(each.landmark.paired for each in session.landmarks)
-        self.leave_out.setEnabled(session_open and known and paired >= FEWEST_LEFT_OUT)
+        self.leave_out.setEnabled(session_open and known and bool(session.accepted))
         self.summary.setText(summary(self.table.rows, blinded=session.blinded))
 
     @property
@@ -257,12 +257,16 @@ class LandmarkPanel(QWidget):
             mode = ""
         self.in_pullback.setChecked(mode == "pullback")
         self.in_ccta.setChecked(mode == "ccta")
+        if mode:
+            where = "pullback" if mode == "pullback" else "CCTA"
+            self.tell(f"Click where the {where}'s cross-section shows {self.selected}; Escape leaves it.")
         self.pick_mode_changed.emit(mode)
 
     def end_pick(self) -> None:
         """Let clicks set nothing, as after a half was set."""
         if self.pick_mode:
             self.pick("")
+            self.tell("")
 
     # A second reader.
 

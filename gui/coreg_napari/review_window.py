@@ -151,7 +151,13 @@ class ReviewWindow:
         window.resizeDocks([along], [400], Qt.Orientation.Vertical)
         window.resizeDocks([space, review], [400, 400], Qt.Orientation.Horizontal)
         window.resizeDocks([space, review], [290, 560], Qt.Orientation.Vertical)
+        self._point_slider(self.session.frames[0] > self.session.frames[-1])
         QTimer.singleShot(0, self.sections.fit)
+
+    def _point_slider(self, inverted: bool) -> None:
+        """Let napari's slider, which counts frames as acquired, have proximal on the left as all else has."""
+        for each in self.viewer.window._qt_viewer.dims.slider_widgets:
+            each.slider.setInvertedAppearance(bool(inverted))
 
     @property
     def main_window(self) -> Any:
@@ -190,6 +196,8 @@ class ReviewWindow:
         session, align = self.session, self.align
         guarded = align.guarded
         return (
+            Key("Left", "a frame proximal", lambda: session.go_to_row(session.row - 1)),
+            Key("Right", "a frame distal", lambda: session.go_to_row(session.row + 1)),
             Key("PageUp", "ten frames proximal", lambda: session.go_to_row(session.row - 10)),
             Key("PageDown", "ten frames distal", lambda: session.go_to_row(session.row + 10)),
             Key(",", "shift proximally by a frame", lambda: align.nudge(frames=-1.0)),
@@ -208,6 +216,7 @@ class ReviewWindow:
             Key("N", "new landmark", lambda: guarded(session.add_landmark)),
             Key("P", "set the selected landmark in the pullback", lambda: self.landmarks.pick("pullback")),
             Key("C", "set the selected landmark in the CCTA", lambda: self.landmarks.pick("ccta")),
+            Key("Escape", "set nothing by a click any more", self.landmarks.end_pick),
             Key("B", "blinded", lambda: setattr(session, "blinded", not session.blinded)),
             Key("F", "fit the sections into the window", self.sections.fit),
             Key("S", "save", self.save),
@@ -508,6 +517,7 @@ class ReviewWindow:
         self._links.cut()
         for job in list(self._jobs):
             job.abandon()
+        self._point_slider(False)
         for each in self.shortcuts():
             self.viewer.bind_key(each.key, None, overwrite=True)
         for view in (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header):

@@ -119,11 +119,6 @@ class Session:
         """Acquisition index of each row, proximal to distal, shape (N,)."""
         return self.case.pullback.frame
 
-    @cached_property
-    def steps(self) -> IntArray:
-        """Row of each step of a slider that runs in acquisition order, shape (N,)."""
-        return np.argsort(self.frames, kind="stable")
-
     @property
     def centre_mm(self) -> FloatArray:
         """Middle of each row's lumen in its image, shape (N, 2); in line between outlined frames."""
@@ -149,6 +144,13 @@ class Session:
     def go_to_frame(self, frame: float) -> None:
         """Show the frame nearest to an acquisition index."""
         self.go_to_row(int(np.abs(self.frames - frame).argmin()))
+
+    def step_to_frame(self, frame: int) -> None:
+        """Show a frame; where it has no row, the next one that has, in the direction of the step."""
+        onward = self.frames >= frame if frame >= self.frame else self.frames <= frame
+        # Beyond the last one there is none to go on to.
+        rows = np.flatnonzero(onward) if onward.any() else np.arange(len(self.frames))
+        self.go_to_row(int(rows[np.abs(self.frames[rows] - frame).argmin()]))
 
     @property
     def cut_angle_rad(self) -> float:
@@ -506,7 +508,9 @@ class Session:
             Work(registration or self.registration, Adjustment(), review.landmarks or self.landmarks)
         )
         self._selected, self.left_out = "", {}
+        last = review.events[-1].reviewer if review.events else ""
         self._record("recover", "unsaved work of an earlier run")
+        self.reviewer = last or self.reviewer
         self._moved()
         self.landmarks_changed.emit()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from textwrap import shorten
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
@@ -90,7 +91,7 @@ class SignOffPanel(QWidget):
         self.save.setToolTip("Write the review into the result folder (key S)")
         self.approve.clicked.connect(lambda _=False: self.decide("approved"))
         self.reject.clicked.connect(lambda _=False: self.decide("rejected"))
-        self.reopen.clicked.connect(lambda _=False: self.session.reopen())
+        self.reopen.clicked.connect(self._reopen)
         self.save.clicked.connect(lambda _=False: self.save_requested.emit())
         for button in (self.approve, self.reject, self.reopen, self.save):
             line.addWidget(button)
@@ -109,6 +110,11 @@ class SignOffPanel(QWidget):
             self.message.emit(str(error))
             return
         self.save_requested.emit()
+
+    def _reopen(self, _checked: bool = False) -> None:
+        self.session.reopen()
+        # Whatever was refused before.
+        self.message.emit("")
 
     def _set_reviewer(self, name: str) -> None:
         self.session.reviewer = name
@@ -142,10 +148,17 @@ class SignOffPanel(QWidget):
         else:
             state = "Not signed off."
         self.state.setText(state + (" Unsaved changes." if session.unsaved else ""))
+        if self.reviewer.text().split() != session.reviewer.split():
+            self.reviewer.setText(session.reviewer)
         if self.trail.count() != len(review.events):
             self.trail.clear()
             self.trail.addItems([_line(each) for each in review.events])
             self.trail.scrollToBottom()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Show the last event: while a list is hidden it cannot be scrolled."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self.trail.scrollToBottom)
 
     def close_view(self) -> None:
         """Stop listening."""

@@ -273,7 +273,8 @@ class SpaceView(QWidget):
         if session.blinded:
             return "Blinded: the pullback is not shown here"
         if session.path is None:
-            return "Nothing is registered yet"
+            outlined = session.case.lumen is not None
+            return "Nothing is registered yet" if outlined else "The CCTA's lumen is not outlined yet"
         text = f"frame {session.frame}"
         return text if session.path.posed[session.row] else f"{text}: {session.path.reason[session.row]}"
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -290,18 +291,38 @@ def test_a_closed_case_leaves_nothing_behind(desk, result, qtbot):
     qtbot.waitUntil(lambda: not threads_of_coreg(), timeout=WAIT_MS)
 
 
+def test_a_result_whose_case_lies_elsewhere_asks_for_it(desk, patient, result, qtbot):
+    (result.parent / "case").unlink()
+    asked = []
+    desk.ask_case = lambda case_id, _path: asked.append(case_id)
+    desk.open(result)
+    qtbot.waitUntil(lambda: not desk.opening and "--case" in desk.last_error, timeout=WAIT_MS)
+    assert asked == ["sample-OCT"]
+    assert desk.window is None
+    desk.ask_case = lambda _case_id, _path: patient / "case.toml"
+    assert open_and_wait(desk, result, qtbot).session.case.id == "sample-OCT"
+
+
 @pytest.mark.slow
 def test_many_cases_one_after_the_other_leave_one_window(desk, result, qtbot):
     from napari.qt import QtViewer
 
-    for _ in range(3):
+    before = weakref.WeakSet(QtViewer._instances)
+
+    def open_whole():
+        # In a frame of its own, that nothing of a window stays in.
         window = open_and_wait(desk, result, qtbot)
-        qtbot.waitUntil(lambda window=window: window.space is not None, timeout=WAIT_MS)
-    del window
-    qtbot.wait(100)
-    gc.collect()
-    # The viewer's own, and that of the view in space.
-    assert len(QtViewer._instances) == 2
+        qtbot.waitUntil(lambda: window.space is not None, timeout=WAIT_MS)
+
+    for _ in range(3):
+        open_whole()
+
+    def one_is_new():
+        gc.collect()
+        assert len([each for each in QtViewer._instances if each not in before]) == 1
+
+    # That of the last case's view in space.
+    qtbot.waitUntil(one_is_new, timeout=WAIT_MS)
     assert len([name for name in desk.viewer.window.dock_widgets if name.startswith("coreg")]) == 4
 
 
@@ -343,6 +364,8 @@ def test_work_of_a_killed_process_is_recovered(desk, result, qtbot):
     session = window.session
     assert session.unsaved
     assert session.review.events[-1].action == "recover"
+    # Who worked on it goes on, unless another name is typed.
+    assert session.reviewer == desk.window.sign_off.reviewer.text() == session.review.events[0].reviewer
     shifted = session.path.arc_length_mm - before.path.arc_length_mm
     assert np.nanmedian(shifted) == pytest.approx(1.25, abs=0.1)
     assert window.save()

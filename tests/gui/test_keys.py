@@ -9,6 +9,7 @@ for extra in ("psygnal", "qtpy", "napari"):
 pytest.importorskip("pytestqt")
 
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QStyle, QStyleOptionSlider
 
 from coreg.io.review_files import read_review
 
@@ -46,16 +47,51 @@ def press(opened, qtbot):
 
 def test_arrow_and_page_keys_go_through_the_frames(opened, press):
     session = opened.session
-    session.go_to_row(int(session.steps[20]))
-    start = session.frame
+    session.go_to_row(20)
     press(Qt.Key.Key_Right)
-    assert session.frame == start + 1
+    assert session.row == 21
     press(Qt.Key.Key_Left)
-    assert session.frame == start
+    assert session.row == 20
     press(Qt.Key.Key_PageDown)
-    assert abs(session.frame - start) == 10
+    assert session.row == 30
     press(Qt.Key.Key_PageUp)
-    assert session.frame == start
+    assert session.row == 20
+
+
+def test_the_arrows_the_slider_and_the_cursor_along_the_vessel_go_the_same_way(opened, press):
+    # Acquired from distal to proximal, as nearly all pullbacks are; shown with proximal on the left.
+    session, view = opened.session, opened.viewer.window._qt_viewer
+    assert session.frames[0] > session.frames[-1]
+    (slider,) = [each.slider for each in view.dims.slider_widgets if each.isVisible()]
+
+    def handle():
+        option = QStyleOptionSlider()
+        slider.initStyleOption(option)
+        parts = QStyle.ComplexControl.CC_ScrollBar, option, QStyle.SubControl.SC_ScrollBarSlider
+        return slider.style().subControlRect(*parts, slider).x()
+
+    def cursor():
+        at_mm = opened.along.data.position_mm[session.row]
+        return opened.along.picture.axes[0].transData.transform((at_mm, 0.0))[0]
+
+    session.go_to_row(40)
+    before = handle(), cursor()
+    for _ in range(30):
+        press(Qt.Key.Key_Right)
+    assert session.row == 70
+    assert handle() > before[0]
+    assert cursor() > before[1]
+    assert int(opened.viewer.dims.current_step[0]) == session.frame
+
+
+def test_escape_leaves_the_setting_of_a_landmark(opened, press):
+    opened.session.select(opened.session.landmarks[0].landmark.id)
+    press(Qt.Key.Key_P)
+    assert opened.sections.pick_mode == "pullback"
+    assert "Escape" in opened.landmarks.message.text()
+    press(Qt.Key.Key_Escape)
+    assert opened.sections.pick_mode == ""
+    assert opened.landmarks.message.text() == ""
 
 
 def test_keys_shift_and_turn_the_placement_and_take_it_back(opened, press):
@@ -130,15 +166,14 @@ def test_after_a_click_in_a_panel_the_keys_are_still_those_of_the_review(opened,
     align, landmarks = opened.align, opened.landmarks
     tried = (align.shift.slider, align.copy, opened.along.slider, landmarks.view, landmarks.kind)
     for widget in tried:
-        session.go_to_row(int(session.steps[20]))
+        session.go_to_row(20)
         placed = session.adjustment
         clicked(widget, qtbot)
         if widget is align.shift.slider:
             placed = session.adjustment
-        session.go_to_row(int(session.steps[20]))
-        start = session.frame
+        session.go_to_row(20)
         qtbot.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Right)
-        assert session.frame == start + 1, type(widget).__name__
+        assert session.row == 21, type(widget).__name__
         assert session.adjustment == placed
         before = session.blinded
         qtbot.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_B)

@@ -160,9 +160,21 @@ def test_paths_with_spaces_are_quoted_in_the_command(tmp_path):
     assert f"'{tmp_path}/a case/case.toml'" in line
 
 
-def test_frames_are_found_from_steps_in_acquisition_order(session):
-    frames = session.frames[session.steps]
-    assert (np.diff(frames) > 0).all()
+def test_steps_of_the_slider_go_on_over_frames_that_have_no_outline(session):
+    # Of a case with contours in every fifth frame.
+    session.frames = session.frames[::5]
+    known = np.sort(session.frames)
+    session.step_to_frame(int(known[3]))
+    assert session.frame == known[3]
+    session.step_to_frame(int(known[3]) + 1)
+    assert session.frame == known[4]
+    session.step_to_frame(int(known[4]) - 1)
+    assert session.frame == known[3]
+    session.step_to_frame(int(known[-1]) + 3)
+    assert session.frame == known[-1]
+
+
+def test_the_nearest_frame_is_found(session):
     session.go_to_frame(42.4)
     assert session.frame == 42
     seen = []
