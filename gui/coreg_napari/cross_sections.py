@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from coreg.report.cuts import lumen_outlines
 from coreg.report.style import WINDOW_HU
 from coreg_napari.colours import BRANCH, CCTA_LUMEN, CUT, FAINT, PULLBACK_LUMEN, STATE_COLOURS
 from coreg_napari.links import Links
-from coreg_napari.marks import Mark, View, marks_at
+from coreg_napari.marks import Mark, View, labels, marks_at
 from coreg_napari.session import LockedError, Session
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,8 +33,6 @@ LINE_MM = 0.06
 # Of an outline where it is whole; where it is broken, half of them.
 SEGMENTS = 96
 MARK_MM = 0.45
-# Names of marks nearer than this would be written over each other.
-LABEL_MM = 0.6
 # A click this near to a mark takes hold of it.
 GRAB_MM = 0.4
 TITLES = ("pullback", "CCTA")
@@ -400,22 +398,6 @@ class CrossSections:
             for layer in self._layers:
                 if layer in viewer.layers:
                     viewer.layers.remove(layer)
-
-
-def labels(marks: Sequence[Mark]) -> list[str]:
-    """Write the name beside each mark; where marks lie on each other, all their names beside one of them."""
-    found: list[str] = []
-    for i, mark in enumerate(marks):
-        near = [
-            each
-            for each in marks
-            if each.shape != "expected"
-            and each.view == mark.view
-            and float(np.hypot(*(each.xy_mm - mark.xy_mm))) < LABEL_MM
-        ]
-        told = mark.shape == "expected" or any(each is other for each in near for other in marks[:i])
-        found.append("" if told else ", ".join(dict.fromkeys(each.name for each in near)))
-    return found
 
 
 _SYMBOLS = {"set": "disc", "expected": "x", "branch": "triangle_up"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ Shape = Literal["set", "expected", "branch"]
 
 # A mark is shown in its own frame and in those nearer than this along the pullback.
 NEAR_MM = 0.35
+# Names of marks nearer than this would be written over each other.
+LABEL_MM = 0.6
 # A landmark without a distance lies somewhere on the wall.
 WALL_MM = 1.5
 
@@ -56,6 +59,20 @@ def marks_at(session: Session, row: int) -> list[Mark]:
     path = session.path
     marks = [mark for each in session.landmarks for mark in _of_landmark(session, path, each, row)]
     return marks + _of_branches(session, path, row)
+
+
+def labels(marks: Sequence[Mark]) -> list[str]:
+    """Write the name beside each mark; where marks lie on each other, all their names beside the first."""
+    names: dict[int, list[str]] = {}
+    for i, mark in enumerate(marks):
+        if mark.shape != "expected":
+            first = next((k for k in names if _on_each_other(marks[k], mark)), i)
+            names.setdefault(first, []).append(mark.name)
+    return [", ".join(dict.fromkeys(names.get(i, ()))) for i in range(len(marks))]
+
+
+def _on_each_other(a: Mark, b: Mark) -> bool:
+    return a.view == b.view and float(np.hypot(*(a.xy_mm - b.xy_mm))) < LABEL_MM
 
 
 def _of_landmark(

@@ -25,6 +25,9 @@ from coreg.landmarks import Landmark
 from coreg.registration.by_hand import Adjustment
 from coreg.review import Event, Review, ReviewedLandmark, SignOff
 
+# Most of them open windows, some of them several.
+pytestmark = pytest.mark.slow
+
 WAIT_MS = 60_000
 CASE_ID = "sample-OCT"
 
@@ -452,7 +455,6 @@ while True:
 """
 
 
-@pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_half_written_or_lost(result, tmp_path):
     draw = random.Random(6)  # noqa: S311 - moments, no secrets
     for _ in range(6):
