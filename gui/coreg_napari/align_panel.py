@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from coreg.registration.by_hand import Adjustment
 from coreg.registration.likeness import Nearby
 from coreg_napari.links import Links
+from coreg_napari.narrow import let_shrink
 from coreg_napari.session import LockedError, Session
 
 MOST_SHIFT_MM, MOST_TURN_DEG = 20.0, 180.0
@@ -193,6 +194,7 @@ class AlignPanel(QWidget):
         self.command = QLabel()
         self.command.setTextFormat(Qt.TextFormat.PlainText)
         self.command.setWordWrap(True)
+        let_shrink(self.command)
         self.command.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.command.setStyleSheet("font-family: monospace; font-size: 10px; color: #a8b0b8;")
         rows.addWidget(self.command)
@@ -295,12 +297,16 @@ class AlignPanel(QWidget):
             button.setToolTip(f"{name}: {label}" if label else f"Nothing to {name.lower()}")
         if self.command.text() != session.command:
             self.command.setText(session.command)
+            self.command.setToolTip(session.command)
 
     def _copy_command(self) -> None:
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(self.session.command)
-        self.message.emit("The command is on the clipboard.")
+            clipboard.setText(self.session.bare_command)
+        said = "The command is on the clipboard."
+        if self.session.bare_command != self.session.command:
+            said += " What was done by hand is not in it: save keeps that."
+        self.message.emit(said)
 
     def close_view(self) -> None:
         """Stop listening."""

@@ -27,8 +27,9 @@ def command_line(case: Path, folder: Path | None, how: Sequence[str], *, by_hand
     by_hand : str
         What was then done by hand, which no command repeats.
     """
-    out = folder or Path(f"{case.stem}-result")
-    words = ["coreg", "register", str(case), "--out", str(out)]
+    # From any folder; and a relative path may begin like an option.
+    out = Path(f"{case.stem}-result") if folder is None else folder.absolute()
+    words = ["coreg", "register", str(case.absolute()), "--out", str(out)]
     for each in how:
         if each == GUIDED:
             words += ["--use-landmarks", "--landmarks", str(out / files.LANDMARKS)]

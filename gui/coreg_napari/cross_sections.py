@@ -18,7 +18,7 @@ from coreg.contours import resampled_contour
 from coreg.fusion.planes import plane_images
 from coreg.report.cuts import lumen_outlines
 from coreg.report.style import WINDOW_HU
-from coreg_napari.colours import BRANCH, CCTA_LUMEN, CUT, FAINT, PULLBACK_LUMEN, STATE_COLOURS
+from coreg_napari.colours import BRANCH, CCTA_LUMEN, CUT, PULLBACK_LUMEN, STATE_COLOURS
 from coreg_napari.links import Links
 from coreg_napari.marks import Mark, View, labels, marks_at
 from coreg_napari.session import LockedError, Session
@@ -262,10 +262,10 @@ class CrossSections:
         self.marks.size = [MARK_MM * (1.5 if each.selected else 1.0) * part[each.shape] for each in marks]
         self.marks.text = {
             "string": labels(marks),
-            "color": FAINT,
+            "color": "white",
             "size": 10,
             "anchor": "lower_left",
-            "translation": [-0.5 * MARK_MM, 0.5 * MARK_MM],
+            "translation": [-0.5 * MARK_MM, 0.9 * MARK_MM],
         }
 
     @property

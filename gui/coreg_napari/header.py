@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from coreg_napari.links import Links
+from coreg_napari.narrow import let_shrink
 from coreg_napari.session import Session, adjustment_text
 
 VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
@@ -78,6 +79,7 @@ class Header(QWidget):
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
+        let_shrink(self.text)
         self.text.setStyleSheet("background: #5a3d1a; color: #ffe8c8; padding: 3px;")
         rows.addWidget(self.text)
         self._timer = QTimer(self)
@@ -96,6 +98,8 @@ class Header(QWidget):
     def tell(self, text: str) -> None:
         """Show a message for a while; nothing to say hides what was said."""
         self.text.setText(text)
+        # Where a word is too long for the window, the rest of it is read there.
+        self.text.setToolTip(text)
         self.text.setVisible(bool(text))
         self._timer.start(MESSAGE_MS)
 

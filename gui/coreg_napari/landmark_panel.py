@@ -27,6 +27,7 @@ from coreg.validation.agreement import reader_agreement
 from coreg_napari.cross_sections import PickMode
 from coreg_napari.landmark_table import COLUMNS, SORT, LandmarkTable, summary
 from coreg_napari.links import Links
+from coreg_napari.narrow import let_shrink
 from coreg_napari.reader_table import ReaderTable
 from coreg_napari.session import LockedError, Session
 
@@ -309,6 +310,7 @@ def _button(text: str, tip: str, clicked: Callable[[], object] | None) -> QPushB
 def _label() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
+    let_shrink(label)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
 

@@ -450,7 +450,7 @@ class ReviewWindow:
         try:
             session.save(folder)
         except (InputError, OSError, ValueError) as error:
-            return self._save_elsewhere(f"Not saved: {error}.")
+            return self._save_elsewhere(f"Not saved: {error}. {self.unsaved_work.whereabouts}")
         self._autosave_timer.stop()
         self._tell(f"Saved into {folder}. {self.unsaved_work.forget(kept)}".strip())
         return True
@@ -470,11 +470,13 @@ class ReviewWindow:
         self.header.tell(why)
         if self.ask(f"{why} Save into another folder?", ("Another folder", "Not now")) != "Another folder":
             return False
-        folder, before = self._ask_folder(), self.session.opened
+        folder, before, kept = self._ask_folder(), self.session.opened, self.unsaved_work.places
         if folder is None or folder == before.folder:
             return False
         self.session.opened = replace(before, folder=folder)
         if self.save():
+            # What was kept for the first folder is saved now, and would be offered there for ever.
+            self._tell(self.unsaved_work.forget(kept))
             return True
         self.session.opened = before
         return False

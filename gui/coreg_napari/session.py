@@ -457,6 +457,11 @@ class Session:
         return command_line(self.opened.case_path, self.folder, self.work.how, by_hand=by_hand)
 
     @property
+    def bare_command(self) -> str:
+        """The same without a word on what was done by hand: some shells know no comments on their prompt."""
+        return command_line(self.opened.case_path, self.folder, self.work.how)
+
+    @property
     def _signature(self) -> tuple[object, ...]:
         return self._history.present, self._review.events, self._review.sign_off, self._review.comment
 

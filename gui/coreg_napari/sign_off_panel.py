@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from coreg.review import Decision, Event
 from coreg_napari.links import Links
+from coreg_napari.narrow import let_shrink
 from coreg_napari.session import LONGEST_NAME, LockedError, Session
 
 # A comment of any length is in its box and in the files.
@@ -48,6 +49,7 @@ class SignOffPanel(QWidget):
         self.verdict = QLabel()
         self.verdict.setTextFormat(Qt.TextFormat.RichText)
         self.verdict.setWordWrap(True)
+        let_shrink(self.verdict)
         self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         verdict = QGroupBox("The program's verdict")
         QVBoxLayout(verdict).addWidget(self.verdict)
@@ -99,6 +101,7 @@ class SignOffPanel(QWidget):
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setWordWrap(True)
+        let_shrink(self.state)
         rows.addWidget(self.state)
         return box
 

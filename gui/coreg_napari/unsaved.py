@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coreg.errors import InputError
+from coreg.io.files import is_there
 from coreg.io.review_files import (
     Autosave,
     autosave_path,
@@ -40,6 +41,7 @@ class UnsavedWork:
     def __init__(self, session: Session, state_folder: Path) -> None:
         self._session, self._state_folder = session, state_folder
         self._kept: tuple[object, ...] | None = None
+        self._kept_in: Path | None = None
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -66,9 +68,16 @@ class UnsavedWork:
             except InputError as error:
                 said = f"{said}; {error}" if said else str(error)
                 continue
-            self._kept = session.state
+            self._kept, self._kept_in = session.state, place
             return said and f"{said}. Unsaved work is kept in {place} meanwhile."
         return f"Unsaved work cannot be kept: {said}"
+
+    @property
+    def whereabouts(self) -> str:
+        """Say where it is, for somebody whose review could not be saved."""
+        if self._kept_in is None or self._kept != self._session.state:
+            return "It is not kept anywhere yet: save it into another folder before you close the window."
+        return f"The work is kept in {self._kept_in} meanwhile, and offered when the case is opened again."
 
     def found(self) -> Found:
         """Read what an earlier run left behind; what cannot be read gets another name."""
@@ -95,11 +104,14 @@ class UnsavedWork:
 
     def forget(self, places: tuple[Path, ...] | None = None) -> str:
         """Remove it, once it is saved or given up; what to tell the user, empty where all is well."""
-        self._kept = None
+        self._kept, self._kept_in = None, None
         return " ".join(filter(None, map(_removed, places or self.places)))
 
 
 def _removed(place: Path) -> str:
+    # Nothing can be where no folder is.
+    if not is_there(place):
+        return ""
     try:
         remove_autosave(place)
     except InputError as error:
