@@ -1,0 +1,1 @@
+"""Cohorts: many cases run unattended, resumed, and reported together."""
