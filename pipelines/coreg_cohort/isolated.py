@@ -28,6 +28,7 @@ from typing import Any, Literal
 import psutil
 
 from coreg.errors import CoregError
+from coreg.io.json_fields import plain_json
 
 Work = Callable[..., Mapping[str, Any]]
 
@@ -79,7 +80,8 @@ def isolated(
     Parameters
     ----------
     work : callable
-        A function of a module, which the other process can import; it returns a mapping that JSON can hold.
+        A function of a module, which the other process can import; it returns a mapping. Facts come back
+        as JSON holds them: NaN as None, tuples and arrays as lists, paths as text.
     arguments : sequence
         Given to it.
     log : Path
@@ -294,7 +296,7 @@ def _outcome(call: bytes) -> _Sent:
     try:
         work, arguments = pickle.loads(call)  # noqa: S301 - it comes from the parent process
         # Only what a record can hold goes on, and it is the same whether it was just made or read again.
-        facts = json.loads(json.dumps(dict(work(*arguments)), allow_nan=False))
+        facts = json.loads(json.dumps(plain_json(dict(work(*arguments)))))
     except CoregError as error:
         traceback.print_exc()
         return _Sent(_one_line(str(error)), peak_gb=_own_peak_gb())

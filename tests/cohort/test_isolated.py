@@ -24,6 +24,11 @@ def test_facts_come_back_from_another_process(fake_work, log):
     assert 0.005 < ended.peak_memory_gb < 1.0
 
 
+def test_facts_come_back_as_a_record_holds_them(fake_work, log):
+    facts = isolated(fake_work.odd_facts, (), log=log).facts
+    assert facts == {"nan": None, "pair": [1, 2], "path": "a"}
+
+
 def test_every_call_has_a_process_of_its_own(fake_work, log):
     first, second = (isolated(fake_work.double, (1,), log=log).facts["pid"] for _ in range(2))
     assert first != second
@@ -39,7 +44,7 @@ def test_every_call_has_a_process_of_its_own(fake_work, log):
         ("leave", (3,), "ended by itself with exit status 3, without a result"),
         ("kill_itself", (), "killed by signal 9 (SIGKILL)"),
         ("crash_in_c", (), "killed by signal 11 (SIGSEGV)"),
-        ("not_json", (), "a bug: TypeError: Object of type PosixPath is not JSON serializable"),
+        ("no_facts", (), "a bug: TypeError: 'NoneType' object is not iterable"),
     ],
 )
 def test_a_failure_has_a_reason(fake_work, log, name, arguments, reason):

@@ -86,8 +86,12 @@ def take_memory(gb):
     return {}
 
 
-def not_json():
-    return {"here": Path()}
+def odd_facts():
+    return {"nan": float("nan"), "pair": (1, 2), "path": Path("a")}
+
+
+def no_facts():
+    return None
 
 
 def loaded(*modules):

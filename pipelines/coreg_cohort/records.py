@@ -1,0 +1,174 @@
+"""What is known of each case on disk, and the table of all of them.
+
+A record is one small JSON file, written whole or not at all once the case's results are in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from coreg.errors import InputError
+from coreg.io.files import unusable
+from coreg.io.json_fields import Fields, parsed_json, write_json
+from coreg.io.tables import Cell, write_table
+
+SCHEMA_VERSION = 1
+STATE = ".coreg-cohort"
+COLUMNS = (
+    "case_id", "patient", "vessel", "status", "verdict", "reason",
+    "landmarks", "error_frames", "error_mm", "error_deg", "seconds",
+)  # fmt: skip
+_MEASURED = ("landmarks", "error_frames", "error_mm", "error_deg")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of a case.
+
+    Attributes
+    ----------
+    case_id : str
+        Its id.
+    fingerprint : str
+        Of its inputs, settings and version, when it was run.
+    status : str
+        "done" or "failed".
+    reason : str
+        Why it failed; empty when done.
+    facts : mapping
+        What the function that ran it returned, as JSON holds it; empty when it failed.
+    seconds : float
+        How long it took.
+    peak_memory_gb : float
+        Most resident memory that was seen, in 1e9 bytes.
+    version : str
+        Of the program.
+    """
+
+    case_id: str
+    fingerprint: str
+    status: Literal["done", "failed"]
+    reason: str
+    facts: Mapping[str, Any]
+    seconds: float
+    peak_memory_gb: float
+    version: str
+
+    def stands(self, fingerprint: str) -> bool:
+        """Whether the case is done and nothing it depends on has changed since."""
+        return self.status == "done" and self.fingerprint == fingerprint
+
+
+class Row(Protocol):
+    """What the table tells of a case of the manifest."""
+
+    @property
+    def case_id(self) -> str:
+        """Its id."""
+
+    @property
+    def patient(self) -> str:
+        """Whose it is."""
+
+    @property
+    def vessel(self) -> str:
+        """Which vessel it is of."""
+
+
+def record_path(out: Path, case_id: str) -> Path:
+    """Name the file that holds a case's record."""
+    return out / STATE / "records" / f"{case_id}.json"
+
+
+def write_record(out: Path, record: Record) -> None:
+    """Write a record in place of the case's last one.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, as on a full disk; the last one is as it was.
+    """
+    path = record_path(out, record.case_id)
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"schema_version": SCHEMA_VERSION, **asdict(record)})
+
+
+def read_records(out: Path) -> dict[str, Record]:
+    """Read all records by case id; one that is broken or of another schema counts as none."""
+    folder = record_path(out, "").parent
+    # Names that begin with a point are files that a killed run was still writing.
+    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    found = {path.stem: read_record(path) for path in paths}
+    return {case_id: record for case_id, record in found.items() if record and record.case_id == case_id}
+
+
+def read_record(path: Path) -> Record | None:
+    """Read a record; None where it is missing, broken or of another schema."""
+    try:
+        fields = Fields(path, "", parsed_json(path))
+        fields.check_schema(SCHEMA_VERSION)
+        return Record(
+            case_id=fields.text("case_id"),
+            fingerprint=fields.text("fingerprint"),
+            status=fields.one_of("status", ("done", "failed")),
+            reason=fields.text("reason"),
+            facts=fields.mapping("facts"),
+            seconds=fields.number("seconds"),
+            peak_memory_gb=fields.number("peak_memory_gb"),
+            version=fields.text("version"),
+        )
+    except InputError:
+        return None
+
+
+def write_cohort_csv(path: Path, cases: Iterable[Row], records: Mapping[str, Record]) -> None:
+    """Write the table of a cohort, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    cases : iterable
+        The manifest's, in its order; each becomes a row.
+    records : mapping
+        By case id. A case without one has not ended yet, and its status stays empty.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, as on a full disk; the last table is as it was.
+    """
+    with _writing(path):
+        write_table(path, COLUMNS, (_cells(case, records.get(case.case_id)) for case in cases))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        expected = "a folder with room that can be written; the next run goes on from here"
+        raise unusable(path, "", found=error.strerror or error, expected=expected) from error
+
+
+def _cells(case: Row, record: Record | None) -> list[Cell]:
+    named = [case.case_id, case.patient, case.vessel]
+    if record is None:
+        return [*named, *[None] * (len(COLUMNS) - len(named))]
+    return [
+        *named,
+        record.status,
+        _cell(record.facts.get("verdict")),
+        record.reason or "; ".join(map(str, record.facts.get("reasons", ()))),
+        *(_cell(record.facts.get(name)) for name in _MEASURED),
+        round(record.seconds, 1),
+    ]
+
+
+def _cell(fact: Any) -> Cell:
+    return fact if fact is None or isinstance(fact, (str, int, float)) else str(fact)
