@@ -25,9 +25,9 @@ from coreg.registration.by_hand import Adjustment
 from coreg.registration.likeness import Nearby
 from coreg_napari.links import Links
 from coreg_napari.narrow import let_shrink
-from coreg_napari.session import LockedError, Session
+from coreg_napari.session import MOST_SHIFT_MM, LockedError, Session
 
-MOST_SHIFT_MM, MOST_TURN_DEG = 20.0, 180.0
+MOST_TURN_DEG = 180.0
 STRETCH_PERCENT = (60.0, 160.0)
 # Waiting this long after the last move before the neighbourhood is searched.
 SETTLED_MS = 350
@@ -210,15 +210,20 @@ class AlignPanel(QWidget):
             self.mirrored.isChecked(),
         )
 
-    def nudge(self, *, frames: float = 0.0, degrees: float = 0.0) -> None:
-        """Move by keys: by frames along the vessel, by degrees about it."""
+    def nudge(self, *, frames: float = 0.0, degrees: float = 0.0, percent: float = 0.0) -> None:
+        """Move by keys: by frames along the vessel, by degrees about it, stretched by percent."""
         now = self.session.adjustment
         pitch = self.session.case.pullback.frame_spacing_mm
         turn = float(np.angle(np.exp(1j * (now.turn_rad + np.radians(degrees)))))
         # No farther than the dial shows.
-        shift_mm = float(np.clip(now.shift_mm + frames * pitch, -MOST_SHIFT_MM, MOST_SHIFT_MM))
-        moved = replace(now, shift_mm=shift_mm, turn_rad=turn)
+        stretch = float(np.clip(100.0 * now.stretch + percent, *STRETCH_PERCENT)) / 100.0
+        moved = self.session.shifted(frames * pitch, replace(now, turn_rad=turn, stretch=stretch))
         self.guarded(lambda: self.session.adjust(moved))
+
+    def mirror(self) -> None:
+        """Mirror the images, or take that back."""
+        now = self.session.adjustment
+        self.guarded(lambda: self.session.adjust(replace(now, mirrored=not now.mirrored)))
 
     def go_to_best(self) -> None:
         """Take the best place of the neighbourhood that was searched last."""

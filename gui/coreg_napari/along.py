@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.backend_bases import Event, MouseButton, MouseEvent
@@ -11,13 +13,16 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QSpinBox, QVBoxLayout, QWidget
 
+from coreg.registration.by_hand import Adjustment
 from coreg_napari.along_data import AlongData, Shown
 from coreg_napari.along_picture import BACKGROUND, CONTROL, TEXT, AlongPicture
 from coreg_napari.links import Links
-from coreg_napari.session import Session
+from coreg_napari.session import LockedError, Session
 
 # A burst of changes, as from a slider that is dragged, is drawn once.
 WAIT_MS = 30
+# Of the axes from above.
+CCTA_CUT = 1
 
 
 class _Canvas(FigureCanvasQTAgg):
@@ -35,7 +40,8 @@ class _Canvas(FigureCanvasQTAgg):
 class AlongView(QWidget):
     """Shows a session along the pullback.
 
-    A click or drag goes to the frame there, the wheel to the frame before or after.
+    A click or drag goes to the frame there, the wheel to the frame before or after. With Shift, the cut of
+    the CCTA is dragged along the pullback.
 
     Parameters
     ----------
@@ -46,6 +52,7 @@ class AlongView(QWidget):
     """
 
     drawn = QtSignal()
+    refused = QtSignal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +68,8 @@ class AlongView(QWidget):
         self.shown: Shown = self.data.shown()
         self._empty = self._filled = None
         self._dragging, self._turned = False, 0.0
+        # Where the CCTA was taken hold of, and how it was placed then.
+        self._held: tuple[float, Adjustment] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
@@ -240,19 +249,41 @@ class AlongView(QWidget):
         self.session.cut_angle_rad = float(np.radians(degrees))
 
     def _on_press(self, event: MouseEvent) -> None:
-        if event.button is MouseButton.LEFT and event.inaxes is not None:
-            self._dragging = True
-            self._go_to(event)
+        if event.button is not MouseButton.LEFT or event.inaxes is None:
+            return
+        if "shift" in event.modifiers and event.inaxes is self.picture.axes[CCTA_CUT]:
+            self._held = self._position_mm(event), self.session.adjustment
+            return
+        self._dragging = True
+        self._go_to(event)
 
     def _on_move(self, event: MouseEvent) -> None:
         if self._dragging:
             self._go_to(event)
+        elif self._held is not None:
+            held_mm, start = self._held
+            # What is more proximal in the CCTA comes to a frame when the frame is shifted there.
+            moved = self.session.shifted(self._position_mm(event) - held_mm, start)
+            self._guarded(lambda: self.session.preview(moved))
 
     def _on_release(self, _event: Event) -> None:
         self._dragging = False
+        if self._held is not None:
+            self._held = None
+            self._guarded(lambda: self.session.adjust(self.session.adjustment))
+
+    def _guarded(self, verb: Callable[[], object]) -> None:
+        try:
+            verb()
+        except (LockedError, ValueError) as error:
+            self._held = None
+            self.refused.emit(str(error))
+
+    def _position_mm(self, event: MouseEvent) -> float:
+        return float(self.picture.axes[0].transData.inverted().transform((event.x, event.y))[0])
 
     def _go_to(self, event: MouseEvent) -> None:
-        at_mm = self.picture.axes[0].transData.inverted().transform((event.x, event.y))[0]
+        at_mm = self._position_mm(event)
         self.session.go_to_row(int(np.abs(self.data.position_mm - at_mm).argmin()))
 
     def _on_wheel(self, event: MouseEvent) -> None:

@@ -340,6 +340,9 @@ class CrossSections:
         if event.button != 1:
             return
         view, at = self.section_at(event.position)
+        if "Shift" in event.modifiers and view == "ccta":
+            yield from self._turn(event)
+            return
         held = self._held(view, at)
         if self.pick_mode not in ("", view) or not (self.pick_mode or held):
             return
@@ -358,6 +361,32 @@ class CrossSections:
                 self.set_half(view, at)
         finally:
             self.viewer.scene.camera.mouse_pan = panned
+
+    def _turn(self, event: Any) -> Iterator[None]:
+        """Turn the CCTA with the mouse about the middle of the lumen."""
+        session = self.session
+        if session.path is None or not session.path.posed[session.row]:
+            return
+        start, begun_rad = session.adjustment, self._angle_rad(event)
+        panned = self.viewer.scene.camera.mouse_pan
+        self.viewer.scene.camera.mouse_pan = False
+        try:
+            yield
+            while event.type == "mouse_move":
+                session.preview(session.turned(self._angle_rad(event) - begun_rad, start))
+                yield
+            # Where it was let go; moves in quick succession are not told.
+            session.adjust(session.turned(self._angle_rad(event) - begun_rad, start))
+        except (LockedError, ValueError) as error:
+            self.refused.emit(str(error))
+        finally:
+            self.viewer.scene.camera.mouse_pan = panned
+
+    def _angle_rad(self, event: Any) -> float:
+        """Direction of the mouse from the lumen's middle in the CCTA's section."""
+        y, x = np.asarray(event.position, dtype=np.float64)[-2:]
+        middle = self.session.centre_mm[self.session.row]
+        return float(np.arctan2(y - middle[1], x - self.offset_mm - middle[0]))
 
     def set_half(self, view: View, xy_mm: FloatArray) -> None:
         """Set a half of the selected landmark at a place of a section."""

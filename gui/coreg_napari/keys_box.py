@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 # What napari itself, or the mouse, does in the sections.
 OTHERS = (
-    ("Left, Right", "the frame before, the frame after"),
     ("wheel", "a frame on or back, over the sections, the cuts and the view in space"),
     ("Control-wheel", "zoom"),
     ("drag", "move the sections; a landmark's ring: correct it"),
+    ("Shift-drag", "in the CCTA's section: turn it; in the CCTA's lengthwise cut: shift it"),
 )
 
 

@@ -186,6 +186,7 @@ class ReviewWindow:
         self.landmarks.pick_mode_changed.connect(self._set_pick_mode)
         self.sections.pick_done.connect(self.landmarks.end_pick)
         self.sections.refused.connect(self.header.tell)
+        self.along.refused.connect(self.header.tell)
         for each in self.shortcuts():
             # Napari asks the active layer first: a picture has its own use for C.
             for place in (self.viewer, *self.sections.layers):
@@ -206,6 +207,9 @@ class ReviewWindow:
             Key("]", "turn by 2 degrees", lambda: align.nudge(degrees=2.0)),
             Key("Control-[", "turn by -10 degrees", lambda: align.nudge(degrees=-10.0)),
             Key("Control-]", "turn by 10 degrees", lambda: align.nudge(degrees=10.0)),
+            Key("-", "shorten by 1 %", lambda: align.nudge(percent=-1.0)),
+            Key("=", "stretch by 1 %", lambda: align.nudge(percent=1.0)),
+            Key("M", "mirror the images", align.mirror),
             Key("Control-Z", "undo", lambda: guarded(session.undo)),
             Key("Control-Shift-Z", "redo", lambda: guarded(session.redo)),
             Key("J", "next landmark", lambda: self.step_landmark(1)),

@@ -31,6 +31,8 @@ IntArray = npt.NDArray[np.int64]
 BY_HAND = "Placed by hand by a reader"
 GUIDED_STEP = "solve again with landmarks"
 LONGEST_NAME = 64
+# By hand; what is farther off is better searched anew.
+MOST_SHIFT_MM = 20.0
 
 
 class LockedError(RuntimeError):
@@ -237,6 +239,18 @@ class Session:
             centres = lumen_centres(registration.path, self.case.pullback)
             self._local = LocalPoses.of(registration.path, registration.centerline, centres)
         return self._local
+
+    def shifted(self, by_mm: float, start: Adjustment) -> Adjustment:
+        """Shift a placement along the vessel, no farther than is allowed by hand."""
+        shift_mm = float(np.clip(start.shift_mm + by_mm, -MOST_SHIFT_MM, MOST_SHIFT_MM))
+        return replace(start, shift_mm=shift_mm)
+
+    def turned(self, by_rad: float, start: Adjustment) -> Adjustment:
+        """Turn what the CCTA shows in the current frame's image, about the lumen's middle, from +x to +y."""
+        sense = self.local_poses.sense[self._row] * (-1.0 if start.mirrored else 1.0)
+        # Against the images turned the other way, seen from the same side.
+        turn_rad = float(np.angle(np.exp(1j * (start.turn_rad - sense * by_rad))))
+        return replace(start, turn_rad=turn_rad)
 
     def preview(self, adjustment: Adjustment) -> None:
         """Show a placement while it is being dragged; nothing is recorded."""

@@ -287,6 +287,47 @@ def test_a_drag_follows_the_mouse_until_it_is_let_go(qtbot_view):
     assert view.session.row == 33
 
 
+def test_with_shift_the_ccta_is_dragged_along_and_comes_with_the_mouse(qtbot_view):
+    qtbot, view = qtbot_view
+    from qtpy.QtCore import QPoint, Qt
+
+    session, left, shift = view.session, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    row = session.row
+    # The middle of the tube at a place in the world, and where the path meets it before and after.
+    place = np.array([[0.0, 0.0, Z_MM[30]]])
+    before_mm = np.interp(session.path.to_pullback(place).row[0], ROWS, POSITION_MM)
+    begin, end = pixel_of(view, POSITION_MM[30], axes=1), pixel_of(view, POSITION_MM[34], axes=1)
+    qtbot.mousePress(view.canvas, left, shift, pos=begin)
+    middle = QPoint((begin.x() + end.x()) // 2, begin.y())
+    qtbot.mouseMove(view.canvas, middle)
+    qtbot.mouseMove(view.canvas, end)
+    qtbot.mouseRelease(view.canvas, left, shift, pos=end)
+    after_mm = np.interp(session.path.to_pullback(place).row[0], ROWS, POSITION_MM)
+    dragged_mm = POSITION_MM[34] - POSITION_MM[30]
+    # A pixel is about 0.05 mm.
+    assert after_mm - before_mm == pytest.approx(dragged_mm, abs=0.15)
+    assert session.row == row
+    assert session.undo_label == "place by hand"
+    session.undo()
+    assert session.adjustment.is_none
+
+
+def test_a_signed_off_review_is_not_dragged_along(qtbot_view):
+    qtbot, view = qtbot_view
+    from qtpy.QtCore import Qt
+
+    session, left, shift = view.session, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    session.reviewer = "R1"
+    session.sign_off("approved")
+    refused = []
+    view.refused.connect(refused.append)
+    qtbot.mousePress(view.canvas, left, shift, pos=pixel_of(view, POSITION_MM[30], axes=1))
+    qtbot.mouseMove(view.canvas, pixel_of(view, POSITION_MM[34], axes=1))
+    qtbot.mouseRelease(view.canvas, left, shift, pos=pixel_of(view, POSITION_MM[34], axes=1))
+    assert session.adjustment.is_none
+    assert "signed off" in refused[0]
+
+
 def test_the_wheel_steps_from_frame_to_frame(view):
     from qtpy.QtCore import QPoint, QPointF, Qt
     from qtpy.QtGui import QWheelEvent

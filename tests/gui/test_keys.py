@@ -8,8 +8,9 @@ for extra in ("psygnal", "qtpy", "napari"):
     pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
 pytest.importorskip("pytestqt")
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QStyle, QStyleOptionSlider
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication, QStyle, QStyleOptionSlider
 
 from coreg.io.review_files import read_review
 
@@ -82,6 +83,58 @@ def test_the_arrows_the_slider_and_the_cursor_along_the_vessel_go_the_same_way(o
     assert handle() > before[0]
     assert cursor() > before[1]
     assert int(opened.viewer.dims.current_step[0]) == session.frame
+
+
+def pixel_at(opened, place):
+    """Pixel of the canvas at a place (y, x) of the sections."""
+    camera, canvas = opened.viewer.scene.camera, opened.viewer.window._qt_viewer.canvas.native
+    away = (np.asarray(place) - np.asarray(camera.center)[-2:]) * camera.zoom
+    return QPoint(round(canvas.width() / 2 + away[1]), round(canvas.height() / 2 + away[0]))
+
+
+def test_with_shift_the_mouse_turns_the_ccta_and_what_was_held_comes_along(opened, qtbot):
+    session, sections = opened.session, opened.sections
+    canvas = opened.viewer.window._qt_viewer.canvas.native
+    session.go_to_row(60)
+    middle = session.centre_mm[60]
+    held = middle + 1.5 * np.array([1.0, 0.2]) / np.hypot(1.0, 0.2)
+    world = session.path.to_world(np.array([60.0]), held[None])[0]
+    turned = held - middle
+    for degrees in (10.0, 20.0, 30.0):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        there = middle + np.array([[c, -s], [s, c]]) @ turned
+        at = pixel_at(opened, sections.drawn_at("ccta", there))
+        if degrees == 10.0:
+            start = pixel_at(opened, sections.drawn_at("ccta", held))
+            qtbot.mouseMove(canvas, start)
+            qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, SHIFT, pos=start)
+        # Moves in quick succession are not told by the canvas.
+        qtbot.wait(30)
+        drag(canvas, at)
+    assert session.undo_label == ""
+    assert not session.adjustment.is_none
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, SHIFT, pos=at)
+    offset = world - session.path.origin_mm[60]
+    found = np.array([offset @ session.path.column[60], offset @ session.path.row[60]])
+    # A pixel at 1.5 mm is about a degree.
+    np.testing.assert_allclose(found, there, atol=0.08)
+    assert session.undo_label == "place by hand"
+    session.undo()
+    assert session.adjustment.is_none
+
+
+def drag(canvas, at):
+    """Move the mouse with the button and Shift held, which qtbot cannot."""
+    place = QPointF(at)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        place,
+        QPointF(canvas.mapToGlobal(at)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        SHIFT,
+    )
+    QApplication.sendEvent(canvas, event)
 
 
 def test_escape_leaves_the_setting_of_a_landmark(opened, press):
@@ -159,8 +212,6 @@ def clicked(widget, qtbot, at=None):
 
 
 def test_after_a_click_in_a_panel_the_keys_are_still_those_of_the_review(opened, qtbot):
-    from qtpy.QtWidgets import QApplication
-
     window, session = opened.main_window, opened.session
     window.activateWindow()
     align, landmarks = opened.align, opened.landmarks
@@ -181,8 +232,6 @@ def test_after_a_click_in_a_panel_the_keys_are_still_those_of_the_review(opened,
 
 
 def test_a_typed_number_gives_the_keys_back_on_return(opened, qtbot):
-    from qtpy.QtWidgets import QApplication
-
     opened.main_window.activateWindow()
     line = opened.align.turn.box.lineEdit()
     line.setFocus()

@@ -160,6 +160,24 @@ def test_paths_with_spaces_are_quoted_in_the_command(tmp_path):
     assert f"'{tmp_path}/a case/case.toml'" in line
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_turned_by_an_angle_the_ccta_turns_by_that_angle_in_the_image(session, mirrored):
+    start = Adjustment(mirrored=mirrored)
+    session.adjust(start)
+    row, middle = session.row + 20, session.centre_mm[session.row + 20]
+    session.go_to_row(row)
+
+    def direction(at):
+        offset = at - session.path.origin_mm[row]
+        xy = np.array([offset @ session.path.column[row], offset @ session.path.row[row]]) - middle
+        return np.arctan2(xy[1], xy[0])
+
+    place = session.path.to_world(np.array([float(row)]), middle[None] + [[0.9, 0.3]])[0]
+    before = direction(place)
+    session.adjust(session.turned(np.radians(25.0), start))
+    assert np.degrees(direction(place) - before) == pytest.approx(25.0, abs=1.0)
+
+
 def test_steps_of_the_slider_go_on_over_frames_that_have_no_outline(session):
     # Of a case with contours in every fifth frame.
     session.frames = session.frames[::5]
