@@ -24,28 +24,19 @@ from compare_tables import SEED, SPREADS, Source, coverage, pooled
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.special import erf
 
-from coreg.report.style import AFTER, BEFORE, CALCIUM, DOUBT, LANDMARK, PULLBACK, WALL, look
+from coreg.report.methods import COLOURS as METHOD_COLOURS
+from coreg.report.style import BEFORE, PULLBACK, WALL, cumulative_steps, logarithmic, look
 from coreg.validation import mean_interval
 
-COLOURS = {
-    OURS: PULLBACK,
-    "rigid": AFTER,
-    "dtw": LANDMARK,
-    "dp": CALCIUM,
-    "bspline": DOUBT,
-    "true-rigid": BEFORE,
-    "true-poses": "#000000",
-}
+COLOURS = {**METHOD_COLOURS, "true-rigid": BEFORE, "true-poses": "#000000"}
 OTHER = WALL
 ROWS = (
     ("error_mm", "mm", (0.01, 10.0)),
     ("error_deg", "degrees", (0.1, 180.0)),
 )
 MAIN = ("methods", "oracles")
-STEPS = 400
 TIMES = np.linspace(0.0, 3.0, 13)
 
 
@@ -96,12 +87,7 @@ def _cumulative(axes: Axes, groups: Groups, source: Source, column: str, limits:
     """Draw the share of a method's errors at or below each size, from one limit to the other."""
     for title, results in groups.items():
         values = np.abs(pooled(results, source, column)[0])
-        values = np.sort(values[np.isfinite(values)])
-        # Finer steps than a figure shows would make a heavy file.
-        shown = np.unique(np.linspace(0, len(values), min(len(values), STEPS) + 1).astype(int))
-        share = shown / max(len(values), 1)
-        values = values[np.minimum(shown[1:], len(values)) - 1]
-        steps = np.concatenate([[limits[0]], values, [limits[1]]]), np.append(share, share[-1])
+        steps = cumulative_steps(values, limits)
         axes.plot(*steps, drawstyle="steps-post", label=title, **vars(line_of(title)))
 
 
@@ -208,15 +194,6 @@ def confidence_figure(groups: Groups, heading: str) -> Figure | None:
 
 def _gaussian_share(times: np.ndarray) -> np.ndarray:
     return np.asarray(erf(times / np.sqrt(2.0)))
-
-
-def logarithmic(axes: Axes, which: Literal["x", "y"], *, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
-    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
-    axes.set(**{f"{which}scale": "log"})
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _headed(figure: Figure, heading: str) -> None:

@@ -15,19 +15,13 @@ from coreg.catheter_path import VirtualCatheterPath
 from coreg.registration import register
 from coreg.registration.baselines import REASONS
 from coreg.registration.register import Method as RegisterMethod
+from coreg.report.methods import method_title
 from coreg.result import Registration
 
 Run = Callable[[Case, VirtualCatheterPath | None], Registration]
 Group = Literal["methods", "oracles", "ablation"]
 
 OURS = "nonrigid"
-TITLES = {
-    "nonrigid": "coreg, non-rigid",
-    "rigid": "coreg, rigid (one shift, one rotation)",
-    "dtw": "dynamic time warping",
-    "dp": "dynamic programming",
-    "bspline": "B-spline free-form deformation",
-}
 
 
 @dataclass(frozen=True)
@@ -60,11 +54,11 @@ def _ablated(ablation: Ablation, case: Case, _truth: VirtualCatheterPath | None)
 def _methods() -> dict[str, Method]:
     """All that `register` offers, the oracles and the ablations."""
     found = {
-        name: Method(TITLES.get(name, name), "methods", partial(_registered, name))
+        name: Method(method_title(name), "methods", partial(_registered, name))
         for name in get_args(RegisterMethod)
     }
     for name in (OURS, *REASONS):
-        title = f"{TITLES.get(name, name)}, true start"
+        title = f"{method_title(name)}, true start"
         found[f"true-start-{name}"] = Method(title, "oracles", partial(from_true_start, name))
     found["true-rigid"] = Method("true straight lines", "oracles", true_rigid)
     found["true-poses"] = Method("coreg, refined from the true poses", "oracles", from_true_poses)

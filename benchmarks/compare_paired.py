@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from compare_results import CaseResult
-from compare_tables import SEED, Measure, Source, interval_text
+from compare_tables import SEED, Measure, Source
 
+from coreg.report.tables import interval_text, p_text
 from coreg.validation import PairedDifference, holm, paired_difference
 
 COMPARED = (
@@ -94,11 +95,7 @@ def _cell(comparison: Comparison) -> str:
     paired, digits = comparison.paired, comparison.measure.digits
     if not paired.clusters:
         return "-"
-    gap = interval_text(paired.difference, digits, sign="+")
-    effect = "-" if np.isnan(paired.effect.estimate) else interval_text(paired.effect, 1, sign="+")
+    gap = interval_text(paired.difference, digits, signed=True)
+    effect = "-" if np.isnan(paired.effect.estimate) else interval_text(paired.effect, 1, signed=True)
     higher = f"higher in {paired.higher} of {paired.clusters}"
-    return f"{gap}; g {effect}; {higher}; p {_p_text(comparison.p_value)}"
-
-
-def _p_text(p_value: float) -> str:
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+    return f"{gap}; g {effect}; {higher}; p {p_text(comparison.p_value)}"

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from compare_results import CaseResult
 
-from coreg.validation import Interval, mean_interval, summary
+from coreg.report.tables import interval_text
+from coreg.validation import Interval, mean_interval, share_within, summary
 
 SEED = 0
 WRONG = (1.5, 20.0)
@@ -77,14 +78,6 @@ def _errors(results: Sequence[CaseResult], measure: Measure) -> str:
         parts.append(f"{whole.bias:+.{digits}f}")
     parts += [f"{each:.{digits}f}" for each in (whole.median, whole.percentile_95, whole.worst)]
     return " / ".join(parts)
-
-
-def interval_text(interval: Interval, digits: int, *, sign: str = "") -> str:
-    """Write an estimate with its interval."""
-    if np.isnan(interval.low):
-        return f"{interval.estimate:{sign}.{digits}f}"
-    low, high = (f"{each:{sign}.{digits}f}" for each in (interval.low, interval.high))
-    return f"{interval.estimate:{sign}.{digits}f} [{low}, {high}]"
 
 
 def failure_table(groups: dict[str, list[CaseResult]]) -> str:
@@ -168,8 +161,7 @@ def coverage(results: Sequence[CaseResult], error: str, sd: str, times: float) -
     """Share of the frames with a standard deviation whose error is within so many times it, with interval."""
     errors, patients = pooled(results, "frames", error)
     spread, _ = pooled(results, "frames", sd)
-    within = np.where(np.isfinite(spread), np.abs(errors) <= times * spread, np.nan)
-    return mean_interval(within, patients, seed=SEED)
+    return share_within(errors, spread, patients, times=times, seed=SEED)
 
 
 def _row(cells: Sequence[str]) -> str:

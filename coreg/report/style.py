@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -148,3 +149,30 @@ def landmark_handle() -> Line2D:
     return Line2D(
         [], [], color=LANDMARK, marker="D", markeredgecolor="black", linestyle="", label="CCTA landmark"
     )
+
+
+def logarithmic(axes: Axes, which: Literal["x", "y"], *, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
+def cumulative_steps(
+    values: FloatArray, limits: tuple[float, float], *, most: int = 400
+) -> tuple[FloatArray, FloatArray]:
+    """Corners of the share of finite values (N,) at or below each size, from one limit to the other.
+
+    Finer steps than ``most``, which no figure shows, would make a heavy file. Both arrays have one shape,
+    to be drawn as ``steps-post``.
+
+    >>> cumulative_steps(np.array([3.0, 1.0]), (0.0, 5.0))
+    (array([0., 1., 3., 5.]), array([0. , 0.5, 1. , 1. ]))
+    """
+    ranked = np.sort(values[np.isfinite(values)])
+    shown = np.unique(np.linspace(0, len(ranked), min(len(ranked), most) + 1).astype(int))
+    share = shown / max(len(ranked), 1)
+    reached = ranked[np.minimum(shown[1:], len(ranked)) - 1]
+    return np.concatenate([[limits[0]], reached, [limits[1]]]), np.append(share, share[-1])

@@ -14,7 +14,7 @@ from coreg.landmarks import Landmark
 from coreg.result import Hypothesis
 from coreg.rounding import rounded_text
 from coreg.stretches import counted
-from coreg.validation import FrameErrors, LandmarkError
+from coreg.validation import FrameErrors, Interval, LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
 DASH = "\N{EN DASH}"
@@ -53,6 +53,27 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
 def percent(share: float) -> str:
     """Write a share in whole per cent."""
     return f"{number(100.0 * share, 0)}%"
+
+
+def interval_text(interval: Interval, digits: int = 2, *, signed: bool = False) -> str:
+    """Write an estimate with its interval, where it has one.
+
+    >>> interval_text(Interval(0.5, 0.25, 1.0)), interval_text(Interval(0.5, float("nan"), float("nan")))
+    ('0.50 [0.25, 1.00]', '0.50')
+    """
+    estimate, low, high = (
+        number(each, digits, signed=signed) for each in (interval.estimate, interval.low, interval.high)
+    )
+    return f"{estimate} [{low}, {high}]" if math.isfinite(interval.low) else estimate
+
+
+def p_text(p_value: float) -> str:
+    """Write a P value.
+
+    >>> p_text(0.0004), p_text(0.03)
+    ('< 0.001', '0.030')
+    """
+    return "< 0.001" if p_value < 0.001 else number(p_value, 3)
 
 
 def mean_absolute(values: Sequence[float]) -> float:

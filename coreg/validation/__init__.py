@@ -9,7 +9,13 @@ from coreg.validation.agreement import (
 )
 from coreg.validation.branch_pairs import paired_branches
 from coreg.validation.centerline_errors import CenterlineErrors, centerline_errors
-from coreg.validation.cluster_bootstrap import Interval, cluster_means, mean_interval
+from coreg.validation.cluster_bootstrap import (
+    Interval,
+    cluster_means,
+    mean_interval,
+    median_interval,
+    share_within,
+)
 from coreg.validation.cohort_statistics import (
     PairedDifference,
     Summary,
@@ -50,10 +56,12 @@ __all__ = [
     "landmark_errors",
     "lumen_overlap",
     "mean_interval",
+    "median_interval",
     "paired_branches",
     "paired_difference",
     "radius_errors",
     "reader_agreement",
+    "share_within",
     "summary",
     "unguided",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coreg.validation.cluster_bootstrap import cluster_means, mean_interval
+from coreg.validation.cluster_bootstrap import cluster_means, mean_interval, median_interval, share_within
 from coreg.validation.cohort_statistics import (
     holm,
     paired_difference,
@@ -62,6 +62,44 @@ def test_interval_of_the_effect_size_is_that_of_scipy():
         batch=2000,
     )
     np.testing.assert_allclose([found.low, found.high], theirs.confidence_interval, rtol=1e-9)
+
+
+@pytest.mark.parametrize("count", [12, 25])
+def test_interval_of_a_median_of_one_value_per_cluster_is_that_of_scipy(count):
+    values = np.random.default_rng(count).gamma(2.0, 1.0, count)
+    found = median_interval(values, np.arange(count), seed=11)
+    theirs = stats.bootstrap(
+        (values,),
+        np.median,
+        n_resamples=2000,
+        method="BCa",
+        random_state=np.random.default_rng(11),
+        batch=2000,
+    )
+    np.testing.assert_allclose([found.low, found.high], theirs.confidence_interval, rtol=1e-9)
+    assert found.estimate == pytest.approx(np.median(values))
+
+
+def test_median_is_of_all_values_and_not_of_patients_means():
+    values, patients = [5.0, 1.0, np.nan, 2.0, 9.0, 4.0], list("aaabbc")
+    assert median_interval(values, patients, seed=0).estimate == np.median([5.0, 1.0, 2.0, 9.0, 4.0])
+    assert np.isnan(median_interval([np.nan], ["a"], seed=0).estimate)
+
+
+def test_normal_errors_are_within_their_standard_deviations_as_often_as_the_normal_law_says():
+    rng = np.random.default_rng(3)
+    sd = rng.uniform(0.1, 2.0, 20_000)
+    error, patients = rng.normal(0.0, sd), np.arange(20_000) // 100
+    for times in (1.0, 2.0):
+        found = share_within(error, sd, patients, times=times, seed=0)
+        expected = stats.norm.cdf(times) - stats.norm.cdf(-times)
+        assert found.estimate == pytest.approx(expected, abs=0.01)
+        assert found.low < expected < found.high
+
+
+def test_errors_without_a_standard_deviation_have_no_share():
+    found = share_within([0.1, 5.0, np.nan], [1.0, np.nan, 1.0], ["a", "b", "c"], times=1.0, seed=0)
+    assert found.estimate == 1.0
 
 
 def test_repeated_values_of_a_patient_add_no_certainty():

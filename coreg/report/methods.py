@@ -1,0 +1,24 @@
+"""How methods of registration are named and drawn, the same in all tables and figures."""
+
+from __future__ import annotations
+
+from coreg.report.style import AFTER, CALCIUM, DOUBT, LANDMARK, PULLBACK, WALL
+
+TITLES = {
+    "nonrigid": "coreg, non-rigid",
+    "rigid": "coreg, rigid (one shift, one rotation)",
+    "dtw": "dynamic time warping",
+    "dp": "dynamic programming",
+    "bspline": "B-spline free-form deformation",
+}
+COLOURS = {"nonrigid": PULLBACK, "rigid": AFTER, "dtw": LANDMARK, "dp": CALCIUM, "bspline": DOUBT}
+
+
+def method_title(name: str) -> str:
+    """Return a method's title; one that is not known keeps its name."""
+    return TITLES.get(name, name)
+
+
+def method_colour(name: str) -> str:
+    """Return a method's colour, told apart with every kind of colour vision."""
+    return COLOURS.get(name, WALL)
