@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from coreg.io.phantom_files import ImageTruth
     from coreg.phantom import ImageLevel, PhantomCcta
 
-MANIFEST = "manifest.csv"
 # A longer run through the heartbeat has thousands of frames.
 UNGATED_MM = 20.0
 
@@ -96,6 +95,7 @@ def phantom(
     """
     from coreg.cli.console import Console, part_of
     from coreg.cli.running import writing_out
+    from coreg.io.case_model import MANIFEST_NAME
     from coreg.io.phantom_files import PullbackTruth, Truth, write_manifest, write_phantom
     from coreg.phantom import (
         ccta_preset,
@@ -160,11 +160,11 @@ def phantom(
                     force=force,
                 )
             rows.append((case.id, case.id, case.patient, case.vessel))
-        write_manifest(out / MANIFEST, rows)
+        write_manifest(out / MANIFEST_NAME, rows)
     patients = f"{count} synthetic patient{'s' * (count > 1)}"
     console.outcome(
         f"{patients} in {out}; next: coreg register {out / rows[0][0]} --out result",
-        {"manifest": out / MANIFEST, "cases": [row[0] for row in rows], "level": level.value},
+        {"manifest": out / MANIFEST_NAME, "cases": [row[0] for row in rows], "level": level.value},
     )
 
 

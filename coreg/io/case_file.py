@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from coreg.case import Case, CctaCase, PullbackCase
 from coreg.centerline import VesselTree
 from coreg.io.case_model import (
     CaseFile,
+    named_files,
     read_case_file,
     used_ccta_files,
     used_files,
@@ -22,7 +23,7 @@ from coreg.io.case_model import (
     write_case_file,
 )
 from coreg.io.centerlines import read_centerlines
-from coreg.io.files import naming, unusable
+from coreg.io.files import is_folder, is_there, naming, unusable
 from coreg.io.frame_marks import marks_file
 from coreg.io.landmark_files import read_ccta_side_branches, read_landmarks, read_pullback_side_branches
 from coreg.io.pullback_files import open_pullback_image, position_source, read_pullback
@@ -47,6 +48,8 @@ __all__ = [
     "load_case",
     "load_ccta",
     "load_pullback",
+    "missing_files",
+    "named_paths",
     "pullback_input_paths",
     "read_case_file",
     "write_case_file",
@@ -197,11 +200,32 @@ def pullback_input_paths(case: CaseFile) -> tuple[Path, ...]:
     return _paths(case, used_pullback_files(case))
 
 
+def named_paths(case: CaseFile) -> tuple[Path, ...]:
+    """List the files, and folders of images, that anything done with the case may read; case.toml first."""
+    return _paths(case, named_files(case))
+
+
+def missing_files(case: CaseFile) -> Iterator[tuple[str, Path]]:
+    """Find what the case names that is not there, by key; also the raw data that an image's header names."""
+    for key, name in named_files(case):
+        yield from ((key, path) for path in _parts(case.resolved(name)) if not is_there(path))
+
+
+def _parts(path: Path) -> list[Path]:
+    """List the files of one input: itself and, of an image's header, its raw data."""
+    if not is_volume_file(path) or not is_there(path) or is_folder(path):
+        return [path]
+    try:
+        return data_files(path)
+    except OSError:
+        # Whoever reads the image says why it cannot be read.
+        return [path]
+
+
 def _paths(case: CaseFile, used: Iterable[tuple[str, str]]) -> tuple[Path, ...]:
     paths = [case.path]
     for _, name in used:
-        path = case.resolved(name)
-        paths += data_files(path) if is_volume_file(path) and path.is_file() else [path]
+        paths += _parts(case.resolved(name))
     marks = None if case.pullback.lumen is None else marks_file(case.resolved(case.pullback.lumen))
     if marks is not None and case.resolved(str(case.pullback.lumen)) in paths:
         paths.append(marks)

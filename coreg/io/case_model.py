@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from coreg.errors import InputError
 from coreg.io.files import existing_file, is_folder, read_text, unusable, write_text
 from coreg.io.tables import nearest_name
 
-CASE_NAME = "case.toml"
+CASE_NAME, MANIFEST_NAME = "case.toml", "manifest.csv"
+ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 ID_RULE = "1 to 64 of the characters A-Z a-z 0-9 . _ -, the first a letter or a digit"
 FRAME_SPACING_MM = (0.005, 5.0)
 PIXEL_SPACING_MM = (0.002, 0.5)
@@ -63,7 +65,7 @@ def _file_name(name: str) -> str:
     return name
 
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$")]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 Pair = Annotated[tuple[float, float], BeforeValidator(_as_tuple)]
 Triple = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
@@ -154,6 +156,15 @@ class CaseFile(_Section):
         return unusable(self._path, key, found=found, expected=expected)
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text may be the id of a case or a patient.
+
+    >>> is_id("P001-LAD"), is_id("../P001")
+    (True, False)
+    """
+    return re.fullmatch(ID_PATTERN, text) is not None
+
+
 def read_case_file(path: Path | str) -> CaseFile:
     """Read and check a case.toml, or that of a folder, without opening the files it names.
 
@@ -236,6 +247,16 @@ def used_pullback_files(case: CaseFile) -> Iterator[tuple[str, str]]:
         name = getattr(case.pullback, key)
         if name is not None:
             yield f"pullback.{key}", name
+
+
+def named_files(case: CaseFile) -> Iterator[tuple[str, str]]:
+    """Key and file name of each file that the case names, also of those that no registration reads."""
+    yield from used_ccta_files(case)
+    if case.ccta.wall is not None:
+        yield "ccta.wall", case.ccta.wall
+    yield from used_pullback_files(case)
+    if case.landmarks is not None:
+        yield "landmarks.file", case.landmarks.file
 
 
 def _readable(path: Path, error: ValidationError) -> InputError:

@@ -90,6 +90,46 @@ class Table:
         return values.astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One row of a CSV file, the header or another.
+
+    Attributes
+    ----------
+    cells : list of str
+        Stripped text.
+    row : int
+        As a spreadsheet counts: the header is row 1, and empty rows count too.
+    line : int
+        Line of the file in which it ends.
+    """
+
+    cells: list[str]
+    row: int
+    line: int
+
+
+def read_records(path: Path, *, expected: str = "a UTF-8 text file") -> list[Record]:
+    """Read the rows of a CSV file (comma, semicolon or tab) that are not empty, unchecked.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not UTF-8, or its quotes do not match.
+    """
+    text = read_text(path, expected=expected)
+    header = text.lstrip().splitlines()[0] if text.strip() else ""
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        every = [
+            Record([cell.strip() for cell in each], i, reader.line_num) for i, each in enumerate(reader, 1)
+        ]
+    except csv.Error as error:
+        raise unusable(path, f"line {reader.line_num}", found=str(error), expected="a CSV table") from error
+    return [each for each in every if any(each.cells)]
+
+
 def read_table(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
     """Read a CSV file (comma, semicolon or tab) with a header of known columns.
 
@@ -99,31 +139,19 @@ def read_table(path: Path, *, required: Sequence[str], optional: Sequence[str] =
         If the file cannot be read, a required column is missing, a column is unknown or comes
         twice, a row has too many or too few cells, or there is no row.
     """
-    text = read_text(path)
-    header = text.lstrip().splitlines()[0] if text.strip() else ""
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append([cell.strip() for cell in cells])
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise unusable(path, f"line {reader.line_num}", found=str(error), expected="a CSV table") from error
-    if not rows:
+    records = read_records(path)
+    if not records:
         raise unusable(path, "", found="no header", expected=f"the columns {','.join(required)}")
-    _check_header(path, rows[0], required=required, optional=optional)
-    names = rows[0]
-    for cells, line in zip(rows[1:], lines[1:], strict=True):
-        if len(cells) != len(names):
-            expected = f"{len(names)} cells as in the header"
-            raise unusable(path, f"line {line}", found=f"{len(cells)} cells", expected=expected)
-    columns = {name: [cells[i] for cells in rows[1:]] for i, name in enumerate(names)}
-    if len(rows) == 1:
+    names, rows = records[0].cells, records[1:]
+    _check_header(path, names, required=required, optional=optional)
+    for each in rows:
+        if len(each.cells) != len(names):
+            found, expected = f"{len(each.cells)} cells", f"{len(names)} cells as in the header"
+            raise unusable(path, f"line {each.line}", found=found, expected=expected)
+    if not rows:
         raise unusable(path, "", found="a header without rows", expected="at least one row")
-    return Table(path, columns, lines[1:])
+    columns = {name: [each.cells[i] for each in rows] for i, name in enumerate(names)}
+    return Table(path, columns, [each.line for each in rows])
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

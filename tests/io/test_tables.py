@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coreg.errors import InputError
-from coreg.io.tables import cell_text, read_table, write_table
+from coreg.io.tables import cell_text, read_records, read_table, write_table
 
 
 def table(tmp_path, content, required=("a", "b"), optional=("note",)):
@@ -23,6 +23,12 @@ def test_separators_line_ends_and_marks_are_all_taken(tmp_path, mark, end):
     np.testing.assert_array_equal(read.numbers("b"), [1.5, np.nan])
     assert read.texts("b") == ["1.5", None]
     assert read.texts("note") == [None, None]
+
+
+def test_rows_are_counted_with_empty_ones_and_lines_inside_of_cells(tmp_path):
+    (tmp_path / "t.csv").write_text('a;b\n;\n"1\n2"; 3 \n\n4')
+    read = [(each.cells, each.row, each.line) for each in read_records(tmp_path / "t.csv")]
+    assert read == [(["a", "b"], 1, 1), (["1\n2", "3"], 3, 4), (["4"], 5, 6)]
 
 
 @pytest.mark.parametrize(
