@@ -49,8 +49,9 @@ def existing_file(path: Path) -> Path:
     Raises
     ------
     InputError
-        If it is missing, a folder, or empty.
+        If it is missing, a folder, or empty, or its name is not UTF-8.
     """
+    check_name(path)
     try:
         if not path.exists():
             raise unusable(path, "", found="no such file", expected="a file to read")
@@ -64,6 +65,22 @@ def existing_file(path: Path) -> Path:
     except OSError as error:
         raise unusable(path, "", found=error.strerror or error, expected="a file that can be read") from error
     return path
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that is not UTF-8: SimpleITK would end the whole program at it.
+
+    Raises
+    ------
+    InputError
+        Naming it with the bytes in question replaced.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = Path(str(path).encode(errors="replace").decode())
+        expected = "a path in UTF-8; rename the file or folder"
+        raise unusable(shown, "", found="a name that is not UTF-8", expected=expected) from error
 
 
 def is_dicom_file(path: Path) -> bool:
@@ -97,7 +114,13 @@ def replaced_file(path: Path) -> Iterator[Path]:
 
     Readers see the old file or the new one, never a part of it; after an exception the old one
     is as it was.
+
+    Raises
+    ------
+    InputError
+        If the name is not UTF-8.
     """
+    check_name(path)
     folder = path.parent
     # Writers go by the ending, so the temporary name keeps all of it (.nii.gz).
     handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=folder)

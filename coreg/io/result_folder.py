@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coreg.io.files import is_there, unusable
+from coreg.io.files import check_name, is_there, unusable
 from coreg.io.json_fields import case_id_of
 
 # Either says whose result a folder holds.
@@ -50,11 +50,12 @@ def replaced_folder(
     Raises
     ------
     InputError
-        If ``out`` is a file, holds something else and ``force`` is not set, holds an input, or is the
-        current folder or one around it.
+        If ``out`` is a file, holds something else and ``force`` is not set, holds an input, is the current
+        folder or one around it, or its name is not UTF-8.
     """
     try:
         target = out.resolve()
+        check_name(target)
         _check_inputs(out, target, inputs)
         _check_target(out, target, case_id, force=force)
     except (OSError, RuntimeError) as error:

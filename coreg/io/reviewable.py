@@ -16,7 +16,7 @@ from coreg.io import pullback_segmentation_files as pullback_files
 from coreg.io import segmentation_files as ccta_files
 from coreg.io.case_file import load_case
 from coreg.io.case_model import CASE_NAME, read_case_file
-from coreg.io.files import is_folder, is_there, unusable
+from coreg.io.files import check_name, is_folder, is_there, unusable
 from coreg.io.json_fields import case_id_of
 from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.result_folder import RESULT_FILES, is_result
@@ -118,6 +118,7 @@ def open_reviewable(
         than the registration, or a file cannot be used.
     """
     path = Path(path)
+    check_name(path)
     folder = result_folder_of(path)
     if folder is None:
         _check_case_there(path)

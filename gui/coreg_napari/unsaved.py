@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coreg.errors import InputError
-from coreg.io.files import is_there
+from coreg.io.files import is_folder, is_there
 from coreg.io.review_files import (
     Autosave,
     autosave_path,
@@ -60,8 +60,8 @@ class UnsavedWork:
         said = ""
         for place in self.places:
             # A result folder that is gone is not made again with nothing but unsaved work in it.
-            if session.folder == place.parent and not place.parent.is_dir():
-                said = f"{place.parent} is gone"
+            if session.folder == place.parent and not is_folder(place.parent):
+                said = f"{place.parent} is gone or closed to you"
                 continue
             try:
                 save_autosave(place, session.review, session.outcome())

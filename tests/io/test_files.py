@@ -1,10 +1,13 @@
 import os
+import sys
 
 import pytest
 
 from coreg.errors import InputError
 from coreg.io.files import read_text, replaced_file, write_text
+from coreg.io.result_folder import replaced_folder
 from coreg.io.results import sha256_of
+from coreg.io.volumes import read_volume
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -66,3 +69,16 @@ def test_a_file_that_must_not_be_read_is_said_to_be_so(tmp_path):
 def test_hash_is_that_of_the_standard(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_utf_8_is_refused_before_simpleitk_ends_the_program(tmp_path):
+    folder = tmp_path / os.fsdecode(b"bad\xff")
+    folder.mkdir()
+    path = folder / "label.nii.gz"
+    path.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"bad\?/label.nii.gz: found a name that is not UTF-8"):
+        read_volume(path)
+    with pytest.raises(InputError, match=r"bad\?/out: found a name"):
+        replaced_folder(folder / "out", "A").__enter__()
+    assert [each.name for each in folder.iterdir()] == ["label.nii.gz"]

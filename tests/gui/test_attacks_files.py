@@ -1,0 +1,247 @@
+"""Folders nobody may write, odd and long names, full disks, files that go: a message each, nothing lost."""
+
+# ruff: noqa: E402 - without the gui extra none of the imports below would work.
+import os
+import shlex
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+for extra in ("psygnal", "qtpy", "napari"):
+    pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
+pytest.importorskip("pytestqt")
+
+from typer.main import get_command
+
+from coreg.cli.main import app
+from coreg.io.review_files import autosave_path, read_autosave, read_review
+from coreg.registration.by_hand import Adjustment
+from coreg_napari.command import FROM_PLACEMENT, GUIDED, command_line
+
+WAIT_MS = 60_000
+NOBODY = 65534
+
+
+@pytest.fixture
+def desk(qtbot, tmp_path):
+    """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
+    import napari
+
+    from coreg_napari.desk import Desk
+
+    viewer = napari.Viewer(show=True)
+    answers, asked = [], []
+
+    def ask(question, names):
+        asked.append(question)
+        return answers.pop(0) if answers else names[-1]
+
+    desk = Desk(viewer, ask=ask)
+    desk.answers, desk.asked = answers, asked
+    desk.state_folder = tmp_path / "state"
+    desk.reviewer = "R1"
+    yield desk
+    answers[:] = ["Discard"]
+    viewer.close()
+    qtbot.wait(50)
+
+
+def open_and_wait(desk, path, qtbot):
+    before = desk.window
+    desk.open(path)
+    qtbot.waitUntil(lambda: not desk.opening and desk.window is not before, timeout=WAIT_MS)
+    return desk.window
+
+
+def said(window):
+    return window.header.text.text()
+
+
+@contextmanager
+def as_a_user():
+    """Without an administrator's rights, who may write everywhere."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def read_only(desk, result):
+    """A result that a user may read and not write, and a folder of their own for unsaved work."""
+    # pytest's folders are closed to other users.
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        shutil.copytree(result.parent, top / "theirs", symlinks=True)
+        folder = top / "theirs" / "result"
+        folder.parent.chmod(0o755)
+        desk.state_folder = top / "state"
+        desk.state_folder.mkdir(mode=0o777)
+        desk.state_folder.chmod(0o777)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_a_result_that_a_user_cannot_write_is_signed_off_and_nothing_is_lost(
+    desk, read_only, result, qtbot, tmp_path
+):
+    window = open_and_wait(desk, read_only, qtbot)
+    kept = window.unsaved_work.places[1]
+    other = read_only.parents[1] / "other"
+    other.mkdir()
+    other.chmod(0o777)
+    with as_a_user():
+        window.session.adjust(Adjustment(1.0))
+        window.sign_off.approve.click()
+        assert window.session.locked
+        assert "Permission denied" in said(window)
+        assert f"The work is kept in {kept}" in said(window)
+        assert "Unsaved changes" in window.sign_off.state.text()
+        assert read_autosave(kept).review.sign_off.decision == "approved"
+        desk.answers[:] = ["Another folder"]
+        window._ask_folder = lambda: other
+        assert window.save()
+        assert said(window) == f"Saved into {other}."
+    assert read_review(other).sign_off.decision == "approved"
+    # Else it would be offered for the first folder for ever.
+    assert not kept.exists()
+    assert read_review(read_only) is None
+
+
+def test_unsaved_work_on_a_result_that_a_user_cannot_write_is_offered_again(desk, read_only, qtbot):
+    window = open_and_wait(desk, read_only, qtbot)
+    with as_a_user():
+        window.session.adjust(Adjustment(1.0))
+        window.autosave()
+        assert "Unsaved work is kept in" in said(window)
+        # As if the program had ended.
+        window.close()
+        desk.window = None
+    desk.answers[:] = ["Take it up"]
+    window = open_and_wait(desk, read_only, qtbot)
+    assert "was found" in desk.asked[-1]
+    assert window.session.unsaved
+    assert "Placed by hand" in window.session.registration.reasons[-1]
+
+
+def test_where_nothing_at_all_can_be_written_it_is_said_before_the_window_is_closed(desk, read_only, qtbot):
+    window = open_and_wait(desk, read_only, qtbot)
+    desk.state_folder.chmod(0o555)
+    with as_a_user():
+        window.session.adjust(Adjustment(1.0))
+        assert not window.save()
+        assert "not kept anywhere yet" in said(window)
+        assert not window.may_close()
+
+
+def test_a_folder_that_was_closed_to_the_user_meanwhile_loses_nothing(desk, read_only, qtbot):
+    window = open_and_wait(desk, read_only, qtbot)
+    read_only.parent.chmod(0o700)
+    with as_a_user():
+        window.session.adjust(Adjustment(1.0))
+        window.autosave()
+        assert "closed to you" in said(window)
+        assert not window.save()
+        assert f"The work is kept in {window.unsaved_work.places[1]}" in said(window)
+
+
+NAMES = (
+    "with space",
+    "\u00fcbung \u00df",
+    "\u7814\u7a76 \u30c7\u30fc\u30bf",
+    'it\'s "quoted"',
+    "a#b",
+    "-dash",
+    "~tilde $HOME `id` %s",
+    "new\nline",
+    "/".join(240 * letter for letter in "abcdefghij"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:6].encode("unicode_escape").decode())
+def test_a_folder_of_any_name_is_opened_saved_and_recovered(desk, result, qtbot, tmp_path, name):
+    folder = tmp_path / name / "result"
+    shutil.copytree(result.parent, folder.parent, symlinks=True)
+    window = open_and_wait(desk, folder, qtbot)
+    window.session.adjust(Adjustment(1.0))
+    assert window.save()
+    window.session.adjust(Adjustment(2.0))
+    window.autosave()
+    assert autosave_path(folder).exists()
+    words = shlex.split(window.session.command, comments=True)
+    assert words[:5] == ["coreg", "register", str(folder.parent / "case" / "case.toml"), "--out", str(folder)]
+    window.close()
+    desk.window = None
+    desk.answers[:] = ["Take it up"]
+    window = open_and_wait(desk, folder, qtbot)
+    assert window.session.unsaved
+
+
+def parsed(line):
+    """What ``coreg register`` understands of a line that a shell was given."""
+    command = get_command(app).commands["register"]
+    words = shlex.split(line, comments=True)
+    assert words[:2] == ["coreg", "register"]
+    return command.make_context("register", words[2:]).params
+
+
+@pytest.mark.parametrize("name", ["-dash", "--help", "a b#c", "it's"])
+def test_the_command_of_a_case_that_was_named_from_its_own_folder_is_understood(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    case = tmp_path / name / "case.toml"
+    case.parent.mkdir()
+    case.write_text("", encoding="utf-8")
+    line = command_line(Path(name) / "case.toml", Path(name), (GUIDED, FROM_PLACEMENT), by_hand="it's moved")
+    found = parsed(line)
+    assert found["case"] == case
+    assert found["out"] == tmp_path / name
+
+
+def test_what_is_copied_has_no_comment_that_a_prompt_may_take_for_words(desk, result, qtbot):
+    from qtpy.QtWidgets import QApplication
+
+    window = open_and_wait(desk, result, qtbot)
+    window.session.adjust(Adjustment(1.0))
+    window.align.copy.click()
+    copied = QApplication.clipboard().text()
+    assert copied
+    assert window.session.command.startswith(f"{copied}  # then by hand: ")
+    assert "by hand is not in it" in said(window)
+
+
+def test_a_long_name_does_not_widen_the_window(desk, result, qtbot, tmp_path):
+    folder = tmp_path / (200 * "x") / "result"
+    shutil.copytree(result.parent, folder.parent, symlinks=True)
+    window = open_and_wait(desk, folder, qtbot)
+    window.sign_off.verdict.setText(300 * "w")
+    window.header.tell(f"Saved into {folder}.")
+    window.landmarks.tell(str(folder))
+    for widget in (window.header, window.align, window.landmarks, window.sign_off):
+        assert widget.minimumSizeHint().width() < 800, widget
+    assert window.header.text.toolTip() == f"Saved into {folder}."
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such names")
+def test_a_name_that_is_not_utf_8_is_refused_and_the_program_goes_on(desk, result, qtbot, tmp_path):
+    window = open_and_wait(desk, result, qtbot)
+    other = tmp_path / os.fsdecode(b"bad\xff")
+    try:
+        shutil.copytree(result.parent, other, symlinks=True, ignore=shutil.ignore_patterns("bad*"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    desk.open(other / "result")
+    qtbot.waitUntil(lambda: bool(desk.last_error), timeout=WAIT_MS)
+    assert "bad?" in desk.last_error
+    assert "not UTF-8" in desk.last_error
+    assert desk.window is window
+    window.session.adjust(Adjustment(1.0))
+    assert window.save()
