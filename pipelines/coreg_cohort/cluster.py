@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from coreg.errors import InputError
-from coreg_cohort.slurm import SlurmOptions, job_keywords
+from coreg_cohort.slurm import SlurmOptions, job_keywords, job_script
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -41,7 +43,8 @@ def cluster(kind: str, *, workers: int, slurm: SlurmOptions | None = None) -> It
     Raises
     ------
     InputError
-        If the kind is none of these, nobody answers at the address, or Slurm is not there.
+        If the kind is none of these, nobody answers at the address, or Slurm is not there or refuses
+        such a job.
     """
     if kind == "local":
         started = _local(workers)
@@ -59,10 +62,12 @@ def cluster(kind: str, *, workers: int, slurm: SlurmOptions | None = None) -> It
 @contextmanager
 def _local(workers: int) -> Iterator[Client]:
     """Start processes of this machine, which listen on its loopback address alone."""
+    import dask
     from distributed import Client, LocalCluster
 
     with (
         tempfile.TemporaryDirectory(prefix="coreg-cohort-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set(temporary_directory=scratch),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -72,7 +77,6 @@ def _local(workers: int) -> Iterator[Client]:
             silence_logs=logging.CRITICAL,
             # Workers only watch; the limit is for the cases' own processes.
             memory_limit=0,
-            local_directory=scratch,
             preload=[_NO_INTERRUPT],
         ) as local,
         Client(local) as client,
@@ -101,25 +105,32 @@ def _slurm(workers: int, options: SlurmOptions) -> Iterator[Client]:
     from dask_jobqueue.slurm import SLURMCluster
     from distributed import Client
 
+    _check_slurm(options)
     with SLURMCluster(
         **job_keywords(options),
         scheduler_options={**_no_dashboard(":0"), "allowed_failures": TRIES - 1},
         silence_logs=logging.CRITICAL,
     ) as slurm:
-        _submit(slurm, workers)
+        slurm.scale(workers)
         with Client(slurm) as client, _lost_jobs_replaced(slurm, workers):
             yield client
 
 
-def _submit(slurm: Any, workers: int) -> None:
-    """Ask for jobs once and wait for Slurm's answer, since later ones are only logged."""
-    try:
-        slurm.scale(workers)
-        slurm.sync(slurm._correct_state)
-    except (OSError, RuntimeError, ValueError) as error:
-        told = " ".join(str(error).split())
-        msg = f"--cluster slurm: a job could not be submitted: {told}"
-        raise InputError(msg) from error
+def _check_slurm(options: SlurmOptions) -> None:
+    """Let Slurm look at the job script, since what it refuses later is only logged."""
+    if shutil.which("sbatch") is None:
+        msg = "--cluster slurm: there is no sbatch on this machine; run it where jobs are submitted"
+        raise InputError(msg)
+    looked = subprocess.run(
+        ["sbatch", "--test-only"],  # noqa: S607 - wherever the site has it
+        input=job_script(options),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if looked.returncode != 0:
+        msg = f"--cluster slurm: Slurm refuses the job: {' '.join(looked.stderr.split())}"
+        raise InputError(msg)
 
 
 @contextmanager
