@@ -1,0 +1,337 @@
+"""What the folder of a cohort holds, read so that no broken file stops the report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from coreg.errors import InputError
+from coreg.io.files import is_folder, is_there, read_text
+from coreg.io.json_fields import case_id_of
+from coreg.io.registration_json import FILE_NAME, read_registration
+from coreg.io.review_files import read_review, read_reviewed_registration
+from coreg.io.work_list import CASES, COHORT, VALIDATION, WorkItem, work_list
+from coreg.report.html import Progress, silent
+from coreg.result import Registration
+from coreg.validation import landmark_errors, unguided
+from coreg_cohort.landmark_tables import NO_ERRORS, Errors, errors_from, read_errors
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+State = Literal["done", "failed", "broken", "waiting"]
+T = TypeVar("T")
+
+METHODS = "methods"
+STAGE = "report: reading the cases"
+NOT_RUN = "not run yet"
+# Whose errors they are, beside the names of methods.
+REVIEWED = "after review"
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """What a small picture of a registration needs: N frames, proximal to distal, and M points.
+
+    Attributes
+    ----------
+    centerline_mm, origin_mm : (M, 3) and (N, 3) arrays
+        The CCTA's vessel, and the catheter at each frame; NaN for frames without a pose.
+    position_mm, residual_mm : (N,) arrays
+        Withdrawal, and distance of the two lumens; NaN where nothing was measured.
+    reliable : (N,) bool array
+        Whether a frame is to be trusted.
+    """
+
+    centerline_mm: FloatArray
+    origin_mm: FloatArray
+    position_mm: FloatArray
+    residual_mm: FloatArray
+    reliable: BoolArray
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """What a reader made of a case.
+
+    Attributes
+    ----------
+    decision : str
+        ``approved``, ``rejected``, or empty while it is not signed off.
+    errors : Errors
+        Of the registration as the reader left it, at the landmarks that count and did not guide it.
+    """
+
+    decision: str = ""
+    errors: Errors = NO_ERRORS
+
+
+@dataclass(frozen=True, eq=False)
+class CohortCase:
+    """One pullback of the cohort.
+
+    Attributes
+    ----------
+    case_id, patient, vessel : str
+        As in cohort.csv. A case without a patient counts as a patient of its own.
+    state : str
+        ``done``; ``failed``, which has no result that counts; ``broken``, whose result cannot be read;
+        or ``waiting``.
+    verdict : str
+        Of the program; empty where there is none.
+    reasons : tuple of str
+        Why it failed, cannot be read, or a person must look.
+    margin, seconds : float
+        As in registration.json and cohort.csv; NaN where not known.
+    method : str
+        Which one the result is of.
+    frames : int
+        Of the pullback.
+    errors : mapping of str to Errors
+        By method, those that count.
+    residuals : Errors
+        Of the result, at landmarks that guided it.
+    review : Reviewed or None
+        None where nobody has reviewed it.
+    sketch : Sketch or None
+        None where there is no result.
+    settings, provenance : mapping
+        Of registration.json.
+    problems : tuple of str
+        What could not be read besides.
+    """
+
+    case_id: str
+    patient: str
+    vessel: str = ""
+    state: State = "done"
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    margin: float = math.nan
+    seconds: float = math.nan
+    method: str = ""
+    frames: int = 0
+    errors: Mapping[str, Errors] = field(default_factory=dict)
+    residuals: Errors = NO_ERRORS
+    review: Reviewed | None = None
+    sketch: Sketch | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def errors_by(self, method: str) -> Errors:
+        """Return the errors that count, by a method or after review."""
+        if method == REVIEWED:
+            return self.review.errors if self.review else NO_ERRORS
+        return self.errors.get(method, NO_ERRORS)
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """All cases.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they are.
+    cases : tuple of CohortCase
+        In the manifest's order.
+    work : tuple of WorkItem
+        The results, the riskiest first.
+    method : str
+        Which one most results are of.
+    notes : tuple of str
+        What a reader of the report should know.
+    """
+
+    folder: Path
+    cases: tuple[CohortCase, ...]
+    work: tuple[WorkItem, ...]
+    method: str
+    notes: tuple[str, ...] = ()
+
+    def of_state(self, *states: State) -> tuple[CohortCase, ...]:
+        """Return the cases in some states."""
+        return tuple(each for each in self.cases if each.state in states)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods that have errors: that of the results first."""
+        found = {name for each in self.cases for name, errors in each.errors.items() if len(errors)}
+        return tuple(sorted(found, key=lambda name: (name != self.method, name)))
+
+
+def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:
+    """Read the folder of a cohort.
+
+    Parameters
+    ----------
+    folder : Path
+        That ``coreg cohort run`` wrote, or another one with results in ``cases``.
+    progress : callable
+        Takes a stage's name and the share that is done.
+
+    Raises
+    ------
+    InputError
+        If there is no result at all in it.
+    """
+    progress(STAGE, 0.0)
+    rows, notes = _listed(folder / COHORT)
+    work = work_list(folder) if _any_result(folder, rows) else ()
+    names = [*rows, *(each.folder.name for each in work if each.folder.name not in rows)]
+    cases = []
+    for i, name in enumerate(names):
+        cases.append(_case(folder, name, rows.get(name)))
+        progress(STAGE, (i + 1) / len(names))
+    methods = Counter(each.method for each in cases if each.method)
+    # Of equally many the first name, so that the same folder gives the same report.
+    method = min(methods, key=lambda name: (-methods[name], name), default="")
+    others = [each.case_id for each in cases if each.method not in {method, ""}]
+    if others:
+        notes = [*notes, f"Registered by another method than the rest ({method}): {', '.join(others)}."]
+    return Cohort(folder, tuple(cases), work, method, tuple(notes))
+
+
+def _any_result(folder: Path, rows: Mapping[str, Any]) -> bool:
+    """Whether there is something to list; without a table the list itself says what is missing."""
+    return not rows or is_folder(folder / CASES)
+
+
+def _listed(path: Path) -> tuple[dict[str, Mapping[str, str]], list[str]]:
+    """Rows of cohort.csv by case, whatever other columns it has, and what is to be said of it."""
+    if not is_there(path):
+        return {}, [f"There is no {COHORT}: who the patients are is not known, each case counts as one."]
+    try:
+        found = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
+    except (InputError, csv.Error) as error:
+        why = str(error).replace(f"{path.parent}/", "")
+        return {}, [f"{COHORT} cannot be read, each case counts as a patient: {why}"]
+    rows = {(row.get("case_id") or "").strip(): row for row in found}
+    rows.pop("", None)
+    return {name: {k: v for k, v in row.items() if isinstance(v, str)} for name, row in rows.items()}, []
+
+
+def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> CohortCase:
+    """Read one case; one without a row in the table, or without that table, is done if it has a result."""
+    told = row or {}
+    case = CohortCase(
+        name,
+        told.get("patient", "").strip() or f"case {name}",
+        told.get("vessel", "").strip(),
+        seconds=_number(told.get("seconds", "")),
+    )
+    status = told.get("status", "").strip() if row is not None else "done"
+    if status != "done":
+        state: State = "failed" if status else "waiting"
+        reason = told.get("reason", "").strip() or ("could not be registered" if status else NOT_RUN)
+        return _with(case, state=state, reasons=(reason,))
+    place = folder / CASES / name
+    if not is_folder(place):
+        place = folder / name
+    registration, why = _tried(folder, lambda: _own_registration(place, name))
+    if registration is None:
+        return _with(case, state="broken", reasons=(why,))
+    return _measured(folder, place, case, registration)
+
+
+def _own_registration(place: Path, name: str) -> Registration:
+    registration, owner = read_registration(place), case_id_of(place / FILE_NAME)
+    if owner != name:
+        msg = f"{place / FILE_NAME}: case_id: found {owner!r}, expected {name}"
+        raise InputError(msg)
+    return registration
+
+
+def _measured(folder: Path, place: Path, case: CohortCase, registration: Registration) -> CohortCase:
+    path = registration.path
+    method = str(registration.settings.get("method", "result"))
+    problems = []
+    errors, residuals = {}, NO_ERRORS
+    if is_there(place / VALIDATION):
+        own, why = _tried(folder, lambda: read_errors(place / VALIDATION, path))
+        problems.append(why)
+        if own is not None:
+            errors[method], residuals = own
+    for other, table in _compared(folder, case.case_id):
+        found, why = _tried(folder, lambda table=table: read_errors(table))  # type: ignore[misc]
+        problems.append(why)
+        if found is not None and other != method:
+            errors[other] = found.counted
+    review, why = _tried(folder, lambda: _reviewed(place, case.case_id))
+    return _with(
+        case,
+        verdict=registration.verdict,
+        reasons=registration.reasons,
+        margin=registration.margin,
+        method=method,
+        frames=len(path),
+        errors=errors,
+        residuals=residuals,
+        review=review,
+        sketch=Sketch(
+            registration.centerline.points_mm,
+            path.origin_mm,
+            path.position_mm,
+            registration.residual_mm,
+            path.reliable & path.posed,
+        ),
+        settings=registration.settings,
+        provenance=registration.provenance,
+        problems=tuple(filter(None, [*problems, why])),
+    )
+
+
+def _compared(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Tables of the other methods that were run on a case."""
+    for table in sorted((folder / METHODS).glob(f"*/{name}/{VALIDATION}")):
+        yield table.parent.parent.name, table
+
+
+def _reviewed(place: Path, name: str) -> Reviewed | None:
+    review = read_review(place, case_id=name)
+    registration = read_reviewed_registration(place, case_id=name)
+    if review is None:
+        return None
+    decision = "" if review.sign_off is None else review.sign_off.decision
+    if registration is None:
+        return Reviewed(decision)
+    counting = [each.landmark for each in review.landmarks if each.counts]
+    free = unguided(landmark_errors(registration.path, counting), registration.guides)
+    return Reviewed(decision, errors_from(free, registration.path))
+
+
+def _tried(folder: Path, read: Callable[[], T]) -> tuple[T | None, str]:
+    """Read something, or say why not; names of files are told from the cohort's folder on."""
+    try:
+        return read(), ""
+    except (InputError, ValueError, OverflowError) as error:
+        return None, str(error).replace(f"{folder}/", "")
+    except OSError as error:
+        return None, error.strerror or str(error)
+
+
+def _with(case: CohortCase, **changes: Any) -> CohortCase:
+    return CohortCase(**{**vars(case), **changes})
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def pooled(cases: Sequence[CohortCase], method: str, column: str) -> tuple[FloatArray, npt.NDArray[np.str_]]:
+    """Values (N,) of a column of a method's errors in all cases, and the patient of each (N,)."""
+    parts = [getattr(each.errors_by(method), column) for each in cases]
+    patients = np.array([each.patient for each in cases], dtype=np.str_)
+    return np.concatenate([np.zeros(0), *parts]), np.repeat(patients, [len(part) for part in parts])
