@@ -29,19 +29,20 @@ def provenance(case: CaseFile, inputs: Sequence[Path]) -> dict[str, Any]:
 
 def _hash(case: CaseFile, path: Path) -> tuple[str, str]:
     """Name and SHA-256 of one input."""
+    from coreg.io.dicom_series import series_folder
     from coreg.io.files import is_dicom_file
     from coreg.io.picture_files import picture_files
     from coreg.io.results import sha256_of, sha256_of_files, sha256_of_folder
 
     key = _keys(case).get(path, "")
-    dicom = path.is_file() and is_dicom_file(path)
-    if key == "ccta.image" and (dicom or path.is_dir()):
-        folder = path if path.is_dir() else path.resolve().parent
-        return f"{key} (all its DICOM files)", sha256_of_folder(folder)
+    if key == "ccta.image":
+        series = path if path.is_dir() else series_folder(path)
+        if series is not None:
+            return f"{key} (all its DICOM files)", sha256_of_folder(series)
     if path.is_dir():
         pictures = picture_files(path)
         return f"{key} (all its frames)", sha256_of_files(pictures) if pictures else sha256_of_folder(path)
-    if dicom:
+    if is_dicom_file(path):
         return key, sha256_of(path)
     full, folder = path.resolve(), case.path.parent.resolve()
     inside = full.is_relative_to(folder)

@@ -271,10 +271,22 @@ def _file(path: Path, progress: Progress) -> tuple[list[SliceHeader], int]:
     headers, unreadable = read_headers([path], progress)
     if path.name.upper() == "DICOMDIR" or (not headers and not unreadable):
         raise unusable(path, "", found="a DICOMDIR", expected="the folder of the slices themselves")
-    if unreadable or headers[0].frames > 1 or not headers[0].is_ct_image:
+    if unreadable or not _is_slice(headers[0]):
         return headers, unreadable
     around, damaged = read_headers(dicom_files(path.parent, deep=False), progress)
     return [each for each in around if each.series == headers[0].series], damaged
+
+
+def _is_slice(header: SliceHeader) -> bool:
+    return header.frames == 1 and header.is_ct_image
+
+
+def series_folder(path: Path) -> Path | None:
+    """Return the folder whose slices are read for a file that is one of them; None for any other file."""
+    if not is_dicom_file(path):
+        return None
+    headers, _ = read_headers([path], lambda _stage, _fraction: None)
+    return path.parent if headers and _is_slice(headers[0]) else None
 
 
 def _listing_order(slices: Sequence[SliceHeader]) -> tuple[float, float, str]:

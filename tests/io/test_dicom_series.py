@@ -5,7 +5,7 @@ import pytest
 
 from coreg.errors import InputError
 from coreg.io.dicom_ccta import read_ccta_dicom
-from coreg.io.dicom_series import list_series, series_facts
+from coreg.io.dicom_series import list_series, series_facts, series_folder
 
 
 def test_series_are_numbered_by_the_scanners_own_order(ct_files, tmp_path):
@@ -158,3 +158,13 @@ def test_text_where_a_code_belongs_is_not_taken_up(ct_files, tmp_path):
         path.write_bytes(path.read_bytes().replace(b"AXIAL", b"Zzabc"))
     (series,) = list_series(tmp_path)
     assert (series.kernel, series.image_type) == ("", ("ORIGINAL", "PRIMARY"))
+
+
+def test_a_slice_stands_for_its_folder_and_no_other_file_does(ct_files, chest, tmp_path):
+    first, *_ = ct_files.series(tmp_path / "ct", chest[:3, :16, :16])
+    whole = ct_files.multiframe(tmp_path / "ct" / "whole.dcm", hu=chest[:3, :16, :16])
+    (tmp_path / "ct" / "notes.txt").write_text("x")
+    assert series_folder(first) == tmp_path / "ct"
+    assert series_folder(whole) is None
+    assert series_folder(tmp_path / "ct" / "notes.txt") is None
+    assert series_folder(tmp_path / "ct" / "none") is None
