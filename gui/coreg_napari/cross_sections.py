@@ -58,7 +58,7 @@ class CrossSections:
     def __init__(self, session: Session, viewer: ViewerModel) -> None:
         self.session, self.viewer = session, viewer
         self.pick_mode: PickMode = ""
-        self._busy = False
+        self._busy = self.closed = False
         self._outlines: dict[int, FloatArray | None] = {}
         self._layers: list[Any] = []
         self._add_layers()
@@ -279,10 +279,13 @@ class CrossSections:
 
     def section_at(self, position: npt.ArrayLike) -> tuple[View, FloatArray]:
         """Which section a place (..., y, x) of the canvas is in, and its image mm there."""
+        view: View = "ccta" if float(np.asarray(position)[-1]) > 0.5 * self.offset_mm else "pullback"
+        return view, self._within(view, position)
+
+    def _within(self, view: View, position: npt.ArrayLike) -> FloatArray:
+        """Image mm in a section of a place of the canvas, be it outside of that section."""
         y, x = np.asarray(position, dtype=np.float64)[-2:]
-        if x > 0.5 * self.offset_mm:
-            return "ccta", np.array([x - self.offset_mm, y])
-        return "pullback", np.array([x, y])
+        return np.array([x - (self.offset_mm if view == "ccta" else 0.0), y])
 
     # What it listens to.
 
@@ -354,9 +357,12 @@ class CrossSections:
             yield
             moved = False
             while event.type == "mouse_move":
-                there, at = self.section_at(event.position)
-                moved = moved or there == view
+                # Beyond its own section it is nowhere, whatever section it is over.
+                at, moved = self._within(view, event.position), True
                 yield
+            # Another case may have come while it was held.
+            if self.closed:
+                return
             if self.pick_mode or (moved and held is not None and held.shape == "set"):
                 self.set_half(view, at)
         finally:
@@ -375,6 +381,8 @@ class CrossSections:
             while event.type == "mouse_move":
                 session.preview(session.turned(self._angle_rad(event) - begun_rad, start))
                 yield
+            if self.closed:
+                return
             # Where it was let go; moves in quick succession are not told.
             session.adjust(session.turned(self._angle_rad(event) - begun_rad, start))
         except (LockedError, ValueError) as error:
@@ -414,6 +422,7 @@ class CrossSections:
 
     def close_view(self) -> None:
         """Stop listening, and take the layers away."""
+        self.closed = True
         self._links.cut()
         viewer = self.viewer
         viewer.dims.events.current_step.disconnect(self._on_step)

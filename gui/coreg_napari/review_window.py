@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QTabWidget, QVBoxLayout, QWidget
 
 from coreg.errors import InputError
+from coreg.io.files import is_folder
 from coreg.io.review_files import saved_by_another
 from coreg.io.reviewable import Reviewable
 from coreg.registration import Solved
@@ -450,13 +451,14 @@ class ReviewWindow:
             return False
         # A program that ends between two files loses nothing then.
         self.unsaved_work.keep()
-        kept = self.unsaved_work.places
+        kept, gone = self.unsaved_work.places, folder == session.folder and not is_folder(folder)
         try:
             session.save(folder)
         except (InputError, OSError, ValueError) as error:
             return self._save_elsewhere(f"Not saved: {error}. {self.unsaved_work.whereabouts}")
         self._autosave_timer.stop()
-        self._tell(f"Saved into {folder}. {self.unsaved_work.forget(kept)}".strip())
+        anew = ", which was gone and is made anew" if gone else ""
+        self._tell(f"Saved into {folder}{anew}. {self.unsaved_work.forget(kept)}".strip())
         return True
 
     def _may_overwrite(self, folder: Path) -> bool:

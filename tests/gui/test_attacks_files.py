@@ -1,25 +1,29 @@
-"""Folders nobody may write, odd and long names, full disks, files that go: a message each, nothing lost."""
+"""Folders nobody may write, odd and long names, full disks, drags that go astray: nothing is lost."""
 
 # ruff: noqa: E402 - without the gui extra none of the imports below would work.
 import os
 import shlex
 import shutil
+import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 for extra in ("psygnal", "qtpy", "napari"):
     pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
 pytest.importorskip("pytestqt")
 
+from qtpy.QtCore import QPoint, Qt
 from typer.main import get_command
 
 from coreg.cli.main import app
 from coreg.io.review_files import autosave_path, read_autosave, read_review
 from coreg.registration.by_hand import Adjustment
 from coreg_napari.command import FROM_PLACEMENT, GUIDED, command_line
+from coreg_napari.marks import pullback_xy_mm
 
 WAIT_MS = 60_000
 NOBODY = 65534
@@ -245,3 +249,164 @@ def test_a_name_that_is_not_utf_8_is_refused_and_the_program_goes_on(desk, resul
     assert desk.window is window
     window.session.adjust(Adjustment(1.0))
     assert window.save()
+
+
+class Mouse:
+    """A real mouse on a window's cross-sections."""
+
+    def __init__(self, window, qtbot):
+        self.window, self.qtbot = window, qtbot
+        self.canvas = window.viewer.window._qt_viewer.canvas.native
+
+    def pixel(self, view, xy_mm):
+        """Pixel of a place in a section."""
+        y, x = self.window.sections.drawn_at(view, np.asarray(xy_mm))
+        camera = self.window.viewer.scene.camera
+        right, down = (x - camera.center[-1]) * camera.zoom, (y - camera.center[-2]) * camera.zoom
+        return QPoint(round(0.5 * self.canvas.width() + right), round(0.5 * self.canvas.height() + down))
+
+    def press(self, at, button=Qt.MouseButton.LeftButton):
+        self.qtbot.mousePress(self.canvas, button, pos=at)
+        self.qtbot.wait(20)
+
+    def move(self, at):
+        self.qtbot.mouseMove(self.canvas, at)
+        self.qtbot.wait(20)
+
+    def release(self, at, button=Qt.MouseButton.LeftButton):
+        self.qtbot.mouseRelease(self.canvas, button, pos=at)
+        self.qtbot.wait(20)
+
+    def drag(self, start, end, button=Qt.MouseButton.LeftButton):
+        self.press(start, button)
+        for share in (0.1, 0.4, 0.7, 1.0):
+            self.move(start + (end - start) * share)
+        self.release(end, button)
+
+
+@pytest.fixture
+def ring(desk, result, qtbot):
+    """A mouse, the id of a landmark that is shown, and the pixel of its ring in the pullback."""
+    window = open_and_wait(desk, result, qtbot)
+    # The view in space comes last, and takes its room.
+    qtbot.waitUntil(lambda: window.space is not None, timeout=WAIT_MS)
+    qtbot.wait(300)
+    mouse, session = Mouse(window, qtbot), window.session
+    reviewed = next(each for each in session.landmarks if each.landmark.paired)
+    session.select(reviewed.landmark.id)
+    session.select("", jump=False)
+    qtbot.wait(50)
+    return mouse, reviewed.landmark.id, mouse.pixel("pullback", pullback_xy_mm(reviewed))
+
+
+def test_a_ring_goes_where_it_is_dragged_and_undo_brings_it_back(ring):
+    mouse, name, at = ring
+    session = mouse.window.session
+    before = session.landmark(name)
+    mouse.drag(at, mouse.pixel("pullback", (-0.8, 0.9)))
+    assert session.selected == name
+    pixel_mm = 1.0 / mouse.window.viewer.scene.camera.zoom
+    np.testing.assert_allclose(pullback_xy_mm(session.landmark(name)), (-0.8, 0.9), atol=pixel_mm)
+    assert session.landmark(name).state == "corrected"
+    mouse.window.align.undo.click()
+    assert session.landmark(name) is before
+
+
+def test_a_ring_that_is_dragged_out_of_its_section_stays_where_it_was(ring):
+    mouse, _name, at = ring
+    session = mouse.window.session
+    before = session.work
+    # Over the middle of the other section, and out of the window.
+    for end in (mouse.pixel("ccta", (0.0, 0.0)), QPoint(-300, -200)):
+        mouse.drag(at, end)
+        assert session.work is before
+        assert "nothing was set" in said(mouse.window)
+    assert mouse.window.viewer.scene.camera.mouse_pan
+
+
+def test_a_ring_of_a_signed_review_or_under_another_button_stays(ring):
+    mouse, _name, at = ring
+    session = mouse.window.session
+    before, there = session.work, mouse.pixel("pullback", (-0.8, 0.9))
+    mouse.drag(at, there, Qt.MouseButton.RightButton)
+    assert session.work is before
+    mouse.window.sections.fit()
+    session.sign_off("approved")
+    mouse.drag(at, there)
+    assert session.work is before
+    assert "signed off" in said(mouse.window)
+
+
+def test_a_ring_that_is_held_while_another_case_comes_changes_neither(ring, desk, result, qtbot):
+    mouse, _name, at = ring
+    first, there = mouse.window, mouse.pixel("pullback", (-0.8, 0.9))
+    before = first.session.work
+    mouse.press(at)
+    mouse.move(there)
+    second = open_and_wait(desk, result, qtbot)
+    mouse.release(there)
+    assert first.session.work is before
+    assert not second.session.undo_label
+    assert second.viewer.scene.camera.mouse_pan
+
+
+@pytest.fixture
+def full_disk(result):
+    """A result on a disk of its own that has no room left."""
+    with tempfile.TemporaryDirectory() as name:
+        mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", name]
+        if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("only an administrator can make a small disk")
+        try:
+            folder = Path(name)
+            shutil.copy(result / "registration.json", folder)
+            (folder / "fill").write_bytes(bytes(shutil.disk_usage(folder).free))
+            yield folder
+        finally:
+            subprocess.run([shutil.which("umount") or "umount", "--lazy", name], check=False)
+
+
+def test_a_full_disk_loses_nothing_and_is_saved_to_once_there_is_room(desk, full_disk, result, qtbot):
+    desk.open(full_disk, case=result.parent / "case")
+    qtbot.waitUntil(lambda: desk.window is not None and not desk.opening, timeout=WAIT_MS)
+    window = desk.window
+    before = {each.name for each in full_disk.iterdir()}
+    window.session.adjust(Adjustment(1.0))
+    window.sign_off.approve.click()
+    assert "No space left on device" in said(window)
+    kept = window.unsaved_work.places[1]
+    assert read_autosave(kept).review.sign_off.decision == "approved"
+    assert {each.name for each in full_disk.iterdir()} == before
+    (full_disk / "fill").unlink()
+    assert window.save()
+    assert read_review(full_disk).sign_off.decision == "approved"
+    assert not kept.exists()
+
+
+def test_a_folder_that_was_renamed_meanwhile_is_made_anew_and_said_so(desk, result, qtbot):
+    window = open_and_wait(desk, result, qtbot)
+    window.session.adjust(Adjustment(1.0))
+    result.rename(result.with_name("renamed"))
+    assert window.save()
+    assert "which was gone and is made anew" in said(window)
+    assert read_review(result) is not None
+
+
+def test_a_review_with_all_landmarks_rejected_offers_no_guides_and_is_signed_off(desk, result, qtbot):
+    window = open_and_wait(desk, result, qtbot)
+    session = window.session
+    for each in session.landmarks:
+        session.set_state(each.landmark.id, "rejected")
+    qtbot.waitUntil(lambda: session.solved is not None, timeout=WAIT_MS)
+    window.tabs.setCurrentWidget(window.landmarks)
+    assert not window.landmarks.resolve.isEnabled()
+    assert not window.landmarks.leave_out.isEnabled()
+    for refused in (window.resolve, window.leave_one_out):
+        window.header.tell("")
+        refused()
+        assert said(window).startswith("Accept")
+        assert not window.busy
+    window.landmarks.compare_with(result.parent / "case" / "landmarks.csv")
+    assert "No accepted landmark has the same id in both" in window.landmarks.message.text()
+    window.sign_off.approve.click()
+    assert {each.state for each in read_review(result).landmarks} == {"rejected"}
