@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from coreg import __version__
 from coreg.report.tables import Card, Table
 
 Progress = Callable[[str, float], None]
+
+PACKAGE, TEMPLATE = "coreg.report", "page.html.j2"
 
 
 class Part(NamedTuple):
@@ -60,13 +62,31 @@ def case_facts(patient: str | None, vessel: str | None) -> list[str]:
     return [*([f"patient {patient}"] if patient else []), *([vessel] if vessel else [])]
 
 
-def rendered(head: Head, cards: Sequence[Card], parts: Sequence[Part]) -> str:
-    """Make one self-contained HTML page."""
+def rendered(
+    head: Head,
+    cards: Sequence[Card],
+    parts: Sequence[Part],
+    *,
+    template: tuple[str, str] = (PACKAGE, TEMPLATE),
+    **more: Any,
+) -> str:
+    """Make one self-contained HTML page.
+
+    Parameters
+    ----------
+    head, cards, parts
+        What is on it.
+    template : tuple of str
+        Package and name of another template, that extends this one's.
+    **more
+        What that one shows besides, by name.
+    """
+    package, name = template
     environment = Environment(
-        loader=PackageLoader("coreg.report", "."),
+        loader=ChoiceLoader([PackageLoader(each, ".") for each in dict.fromkeys((package, PACKAGE))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    template = environment.get_template("page.html.j2")
-    return template.render(head=head, cards=cards, parts=parts, version=__version__)
+    page = environment.get_template(name)
+    return page.render(head=head, cards=cards, parts=parts, version=__version__, **more)

@@ -85,9 +85,28 @@ def spaced(
 
 def svg_uri(figure: Figure) -> str:
     """Write a figure as an SVG data URI: sharp in print, for lines."""
+    return as_svg_uri(svg_bytes(figure))
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Write a figure as SVG; the same one gives the same bytes."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def pdf_bytes(figure: Figure) -> bytes:
+    """Write a figure as PDF with its fonts as text that can be edited; the same one gives the same bytes."""
+    buffer = BytesIO()
+    with mpl.rc_context({"pdf.fonttype": 42}):
+        nothing = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+        figure.savefig(buffer, format="pdf", metadata=nothing)
+    return buffer.getvalue()
+
+
+def as_svg_uri(svg: bytes) -> str:
+    """Make an SVG a data URI."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
 
 
 def png_uri(figure: Figure, *, dpi: int = 110) -> str:

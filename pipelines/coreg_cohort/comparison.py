@@ -180,9 +180,9 @@ def title_of(method: str) -> str:
 
 
 def spread_table(found: Sequence[Spread]) -> Table:
-    """Write the errors of all methods, a row per measure and method."""
+    """Write the errors of all methods, a row per measure, named by its unit, and method."""
     header = [
-        *("error", "method", "landmarks", "patients", "mean [95 %]", "SD", "median [95 %]"),
+        *("error in", "method", "landmarks", "patients", "mean [95 %]", "SD", "median [95 %]"),
         *("quartiles", "95th percentile", "bias [95 %]", "not met"),
     ]
     ordered = sorted(found, key=lambda each: MEASURES.index(each.measure))
@@ -193,7 +193,7 @@ def _spread_row(each: Spread) -> list[str]:
     digits, sizes = each.measure.digits, each.sizes
     quartiles = f"{number(sizes.quartile_1, digits)} to {number(sizes.quartile_3, digits)}"
     return [
-        f"{each.measure.title} ({each.measure.unit})",
+        each.measure.unit,
         title_of(each.method),
         str(sizes.values),
         str(sizes.clusters),
@@ -210,7 +210,7 @@ def _spread_row(each: Spread) -> list[str]:
 def difference_table(found: Sequence[Difference], ours: str) -> Table:
     """Write paired differences, a row per measure and other method."""
     header = [
-        *("error", "method", "landmarks", "patients", f"more than {title_of(ours)} [95 %]"),
+        *("error in", "method", "landmarks", "patients", f"more than {title_of(ours)} [95 %]"),
         *("Hedges' g [95 %]", "patients with more", "P (Wilcoxon, Holm)"),
     ]
     ordered = sorted(found, key=lambda each: MEASURES.index(each.measure))
@@ -220,7 +220,7 @@ def difference_table(found: Sequence[Difference], ours: str) -> Table:
 def _difference_row(each: Difference) -> list[str]:
     paired = each.paired
     return [
-        f"{each.measure.title} ({each.measure.unit})",
+        each.measure.unit,
         title_of(each.method),
         str(each.landmarks),
         str(paired.clusters),

@@ -45,14 +45,15 @@ class Sketch:
     ----------
     centerline_mm, origin_mm : (M, 3) and (N, 3) arrays
         The CCTA's vessel, and the catheter at each frame; NaN for frames without a pose.
-    position_mm, residual_mm : (N,) arrays
-        Withdrawal, and distance of the two lumens; NaN where nothing was measured.
+    frame, position_mm, residual_mm : (N,) arrays
+        Acquisition index, withdrawal, and distance of the two lumens; NaN where nothing was measured.
     reliable : (N,) bool array
         Whether a frame is to be trusted.
     """
 
     centerline_mm: FloatArray
     origin_mm: FloatArray
+    frame: npt.NDArray[np.int64]
     position_mm: FloatArray
     residual_mm: FloatArray
     reliable: BoolArray
@@ -280,6 +281,7 @@ def _measured(folder: Path, place: Path, case: CohortCase, registration: Registr
         sketch=Sketch(
             registration.centerline.points_mm,
             path.origin_mm,
+            path.frame,
             path.position_mm,
             registration.residual_mm,
             path.reliable & path.posed,

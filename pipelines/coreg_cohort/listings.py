@@ -1,0 +1,94 @@
+"""Tables of cases in which each leads to its own page or log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from coreg.report.tables import DASH, mean_absolute, number
+from coreg_cohort.comparison import MEASURES
+from coreg_cohort.measured import Cohort, CohortCase
+from coreg_cohort.triage import LOG, PAGE, link
+
+_NO_VERDICT = {"failed": "no result", "broken": "cannot be read", "waiting": "not run yet"}
+
+
+class Row(NamedTuple):
+    """A case, where it leads, and its cells after the first."""
+
+    case_id: str
+    href: str
+    cells: list[str]
+
+
+class Listing(NamedTuple):
+    """Header and rows; ``words`` are the columns aligned left."""
+
+    header: tuple[str, ...]
+    rows: list[Row]
+    words: tuple[int, ...]
+
+
+def failures(cohort: Cohort) -> Listing:
+    """List the cases without a result that can be used, with their logs."""
+    cases = cohort.of_state("failed", "broken", "waiting")
+    rows = [
+        Row(
+            each.case_id,
+            link(cohort.folder, each.case_id, LOG),
+            [*_whose(each), each.state, _seconds(each), in_one_line(each.reasons)],
+        )
+        for each in cases
+    ]
+    return Listing(("case", "patient", "vessel", "state", "seconds", "why"), rows, (0, 1, 2, 3, 5))
+
+
+def all_cases(cohort: Cohort) -> Listing:
+    """List all cases in the manifest's order, with their mean absolute errors."""
+    measures = [f"error ({each.unit})" for each in MEASURES]
+    header = ("case", "patient", "vessel", "verdict", "review", "landmarks", *measures, "margin", "seconds")
+    rows = [_case_row(cohort.folder, each) for each in cohort.cases]
+    return Listing((*header, "remark"), rows, (0, 1, 2, 3, 4, len(header)))
+
+
+def _case_row(folder: Path, case: CohortCase) -> Row:
+    errors = case.errors_by(case.method)
+    sizes = [number(mean_absolute(getattr(errors, each.column).tolist()), each.digits) for each in MEASURES]
+    review = (case.review.decision or "begun") if case.review else ""
+    margin = f"{number(100.0 * case.margin, 0)} %" if np.isfinite(case.margin) else DASH
+    # A verdict can be "failed", too.
+    verdict = case.verdict or _NO_VERDICT.get(case.state, DASH)
+    cells = [*_whose(case), verdict, review, str(len(errors)), *sizes, margin]
+    return Row(
+        case.case_id,
+        link(folder, case.case_id, PAGE) if case.state != "failed" else "",
+        [*cells, _seconds(case), in_one_line([*case.reasons, *case.problems, *_residual_text(case)])],
+    )
+
+
+def in_one_line(texts: Sequence[str]) -> str:
+    """Join sentences and words.
+
+    >>> in_one_line(["Too short.", "killed"])
+    'Too short. killed.'
+    """
+    return " ".join(f"{each.rstrip('.')}." for each in texts) if len(texts) > 1 else "".join(texts)
+
+
+def _residual_text(case: CohortCase) -> list[str]:
+    """Say what the fit's residuals are where landmarks guided; they are no errors."""
+    if not len(case.residuals):
+        return []
+    along = mean_absolute(case.residuals.error_mm.tolist())
+    return [f"Fit residual at {len(case.residuals)} guides {number(along)} mm, not an error."]
+
+
+def _whose(case: CohortCase) -> list[str]:
+    return [DASH if case.patient.startswith("case ") else case.patient, case.vessel or DASH]
+
+
+def _seconds(case: CohortCase) -> str:
+    return number(case.seconds, 0)
