@@ -205,6 +205,9 @@ class Desk(QObject):
         QTimer.singleShot(0, lambda: self._shown(then))
 
     def _shown(self, then: Callable[[], None]) -> None:
+        # The window may have been closed since it was read.
+        if self.closed:
+            return
         try:
             then()
         except Exception as error:  # no traceback window; the message says that it is a bug

@@ -124,7 +124,8 @@ def check_probe(probe: subprocess.Popen[bytes]) -> None:
     if status == NO_OPENGL:
         msg = (
             "coreg view: found no OpenGL, expected OpenGL 2.1 or newer; on Debian and Ubuntu install "
-            "libgl1-mesa-dri and set LIBGL_ALWAYS_SOFTWARE=1"
+            "libgl1-mesa-dri and set LIBGL_ALWAYS_SOFTWARE=1. If the screen itself has none (glxinfo then "
+            "says that GLX is missing), use another one, such as xvfb-run or VNC"
         )
         raise InputError(msg)
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "not set"

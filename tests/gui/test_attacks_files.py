@@ -5,7 +5,9 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +50,8 @@ def desk(qtbot, tmp_path):
     desk.state_folder = tmp_path / "state"
     desk.reviewer = "R1"
     yield desk
+    if desk.closed:
+        return
     answers[:] = ["Discard"]
     viewer.close()
     qtbot.wait(50)
@@ -410,3 +414,52 @@ def test_a_review_with_all_landmarks_rejected_offers_no_guides_and_is_signed_off
     assert "No accepted landmark has the same id in both" in window.landmarks.message.text()
     window.sign_off.approve.click()
     assert {each.state for each in read_review(result).landmarks} == {"rejected"}
+
+
+def test_a_window_that_is_closed_right_after_a_case_was_made_opens_nothing(desk, result, qtbot):
+    desk.open_made("Making", lambda _tell: result)
+    # Qt calls what was read one turn later; a reader may close the window in between.
+    qtbot.waitUntil(lambda: not desk.opening, timeout=WAIT_MS)
+    opened = []
+    desk.open = opened.append
+    desk.viewer.close()
+    desk._shown(lambda: opened.append("shown"))
+    qtbot.wait(100)
+    assert desk.closed
+    assert not opened
+    assert not desk.last_error
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb")
+def test_a_screen_without_glx_is_a_line_and_status_3(tmp_path):
+    with (tmp_path / "number").open("w+") as number:
+        # The server picks a free number, and writes it once it is ready.
+        command = ["Xvfb", "-displayfd", str(number.fileno()), "-extension", "GLX"]
+        with subprocess.Popen(
+            command, pass_fds=[number.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server:
+            try:
+                display = _number_of(Path(number.name))
+                words = [sys.executable, "-c", "from coreg.cli.main import main; main()", "view", "."]
+                done = subprocess.run(
+                    words,
+                    capture_output=True,
+                    text=True,
+                    env={**os.environ, "DISPLAY": f":{display}"},
+                    timeout=100,
+                    check=False,
+                )
+            finally:
+                server.terminate()
+    assert done.returncode == 3, done.stderr
+    assert "found no OpenGL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _number_of(path):
+    end = time.monotonic() + 20.0
+    while not path.read_text(encoding="utf-8").strip():
+        assert time.monotonic() < end, "the server does not start"
+        time.sleep(0.05)
+    return path.read_text(encoding="utf-8").strip()
