@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from coreg.cli.compute import Wanted, register_case
-from coreg.cli.console import lines
+from coreg.cli.console import lines, plain
 from coreg.cli.landmarks import mean_absolute
 
 if TYPE_CHECKING:
@@ -80,12 +80,13 @@ def run_case(case_path: Path, cohort: Path, case_id: str, settings: CohortSettin
         print(f"comparing with {method}", flush=True)
         _compare(case_path, out, cohort / METHODS / method / case_id, method, settings)
     registration = outcome.registration
-    return {
+    facts = {
         "verdict": registration.verdict,
-        "reasons": list(registration.reasons),
+        "reasons": registration.reasons,
         "margin": registration.margin,
         **errors_of(outcome.errors, outcome.left_out, registration.guides),
     }
+    return plain(facts)
 
 
 def errors_of(

@@ -15,6 +15,8 @@ from coreg.io.json_fields import case_id_of
 
 # Either says whose result a folder holds.
 OWNER_FILES = ("registration.json", "segmentation.json", "pullback_segmentation.json")
+# Of a run in a cohort, also of one that failed.
+LOG = "log.txt"
 AUTOSAVE = ".coreg-autosave.json"
 REVIEWER_FILES = ("review.json", "landmarks_reviewed.csv", "registration_reviewed.json", AUTOSAVE)
 # Any of them makes a folder a result that can be reviewed.
@@ -38,7 +40,7 @@ def replaced_folder(
     Parameters
     ----------
     out : Path
-        New, empty, holding a result of the same case, or only reviewer files.
+        New, empty, holding a result of the same case, or only reviewer files and a log.
     case_id : str
         Whose result is written.
     force : bool
@@ -108,7 +110,7 @@ def _check_target(out: Path, target: Path, case_id: str, *, force: bool) -> None
     if Path.cwd().is_relative_to(target) or Path.home().is_relative_to(target):
         found = "the current or home folder, or one around it"
         raise unusable(out, "--out", found=found, expected="a folder of its own, such as one inside it")
-    content = {each.name for each in target.iterdir()} - set(REVIEWER_FILES)
+    content = {each.name for each in target.iterdir()} - {*REVIEWER_FILES, LOG}
     if not content or force:
         return
     owner = next(filter(None, (case_id_of(target / name) for name in OWNER_FILES)), None)

@@ -1,0 +1,195 @@
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from coreg.errors import InputError
+from coreg_cohort.manifest import ManifestError
+from coreg_cohort.records import read_records
+from coreg_cohort.unattended import planned
+
+CASE = 'id = "{0}"\npatient = "P{1}"\n# {2}\n[ccta]\nlumen = "lumen.stl"\n[pullback]\nlumen = "c.csv"\n'
+
+
+@pytest.fixture(scope="module")
+def fake_cohort(fake_work):
+    """Module of a cohort whose cases take a moment each, found where the fake work is."""
+    import fake_cohort
+
+    yield fake_cohort
+    sys.modules.pop("fake_cohort")
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Manifest of eight cases of four patients."""
+    return make_study(tmp_path / "study", 8)
+
+
+@pytest.fixture(scope="module")
+def run_once(fake_cohort, tmp_path_factory):
+    """Folder of a study and of what came of it."""
+    folder = tmp_path_factory.mktemp("once")
+    fake_cohort.run(make_study(folder / "study", 8), folder / "out")
+    return folder
+
+
+@pytest.fixture
+def finished(run_once, tmp_path):
+    """Manifest and folder of a study that has been run."""
+    shutil.copytree(run_once, tmp_path / "finished")
+    return tmp_path / "finished" / "study" / "manifest.csv", tmp_path / "finished" / "out"
+
+
+def make_study(folder, count, notes=None):
+    lines = ["case_id,case"]
+    for i in range(count):
+        place = folder / f"C{i}"
+        place.mkdir(parents=True)
+        (place / "case.toml").write_text(
+            CASE.format(f"C{i}", i // 2, (notes or {}).get(i, "as it should be"))
+        )
+        for name in ("lumen.stl", "c.csv"):
+            (place / name).write_text("x")
+        # Older than what a cache of hashes has to doubt.
+        for each in place.iterdir():
+            os.utime(each, (1.6e9, 1.6e9))
+        lines.append(f"C{i},C{i}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder / "manifest.csv"
+
+
+def table(out):
+    with (out / "cohort.csv").open(newline="") as file:
+        return {row["case_id"]: row for row in csv.DictReader(file)}
+
+
+def content(out):
+    """All of a result but what tells the time."""
+    found = {}
+    for path in sorted(
+        path for path in out.rglob("*") if path.is_file() and ".coreg-cohort" not in path.parts
+    ):
+        text = path.read_text()
+        if path.name == "cohort.csv":
+            text = "\n".join(line.rpartition(",")[0] for line in text.splitlines())
+        found[str(path.relative_to(out))] = text
+    return found
+
+
+def test_all_cases_are_run_once_and_a_second_run_finds_nothing_to_do(study, tmp_path, fake_cohort):
+    out = tmp_path / "out"
+    plan, records = fake_cohort.run(study, out)
+    assert [each.case_id for each in plan.todo] == [f"C{i}" for i in range(8)]
+    assert {each.status for each in records.values()} == {"done"}
+    assert list(table(out)) == [f"C{i}" for i in range(8)]
+    assert table(out)["C5"]["patient"] == "P2"
+    assert (out / "cases" / "C3" / "log.txt").exists()
+    before = content(out)
+    again, records = fake_cohort.run(study, out)
+    assert again.todo == ()
+    assert len(records) == 8
+    assert content(out) == before
+
+
+@pytest.mark.parametrize("change", ["input", "settings", "version", "result"])
+def test_what_has_changed_is_run_again(finished, change):
+    study, out = finished
+    settings, version, expected = {}, "1", {f"C{i}" for i in range(8)}
+    if change == "input":
+        (study.parent / "C2" / "lumen.stl").write_text("another")
+        expected = {"C2"}
+    elif change == "settings":
+        settings = {"method": "rigid"}
+    elif change == "version":
+        version = "2"
+    else:
+        (out / "cases" / "C4" / "registration.json").unlink()
+        expected = {"C4"}
+    assert {each.case_id for each in planned(study, out, settings, version).todo} == expected
+
+
+def test_cases_that_cannot_be_read_or_matched_fail_alone_with_a_reason(tmp_path, fake_cohort):
+    study, out = make_study(tmp_path / "study", 5, {1: "unmatched"}), tmp_path / "out"
+    (study.parent / "C2" / "case.toml").write_text("id = [")
+    (study.parent / "C3" / "lumen.stl").unlink()
+    _, records = fake_cohort.run(study, out)
+    assert {name for name, each in records.items() if each.status == "done"} == {"C0", "C4"}
+    assert records["C1"].reason == "global start: the vessels have nothing in common"
+    assert "case.toml" in records["C2"].reason
+    assert "lumen.stl" in records["C3"].reason
+    rows = table(out)
+    assert [each["status"] for each in rows.values()] == ["done", "failed", "failed", "failed", "done"]
+    assert "Traceback" in (out / "cases" / "C1" / "log.txt").read_text()
+    # Put right, they are all that is run again.
+    for i in (1, 2, 3):
+        (study.parent / f"C{i}" / "case.toml").write_text(CASE.format(f"C{i}", i // 2, "mended"))
+    (study.parent / "C3" / "lumen.stl").write_text("x")
+    plan, records = fake_cohort.run(study, out)
+    assert [each.case_id for each in plan.todo] == ["C1", "C2", "C3"]
+    assert {each.status for each in records.values()} == {"done"}
+
+
+def test_where_asked_nothing_runs_unless_all_can_be_read(study, tmp_path):
+    (study.parent / "C3" / "lumen.stl").unlink()
+    with pytest.raises(ManifestError, match=r"row 5, column case.*lumen\.stl"):
+        planned(study, tmp_path / "out", {}, "1", strict=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_manifest_that_is_wrong_itself_is_refused_whole(study, tmp_path):
+    study.write_text(study.read_text() + "C1,C1\n../C2,C2\n")
+    with pytest.raises(ManifestError) as refused:
+        planned(study, tmp_path / "out", {}, "1")
+    assert "row 10, column case_id: found 'C1' as in row 3" in str(refused.value)
+    assert "row 11, column case_id: found '../C2'" in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_of_another_cohort_is_refused(finished, tmp_path):
+    _, out = finished
+    other = make_study(tmp_path / "other", 1)
+    other.write_text(other.read_text().replace("C0,C0", "D0,C0"))
+    (other.parent / "C0" / "case.toml").write_text(CASE.format("D0", 0, ""))
+    with pytest.raises(InputError, match="another cohort"):
+        planned(other, out, {}, "1")
+
+
+def test_what_a_reviewer_wrote_outlives_a_case_that_is_run_again(finished, fake_cohort):
+    study, out = finished
+    (out / "cases" / "C2" / "review.json").write_text("by a reader")
+    (study.parent / "C2" / "lumen.stl").write_text("another")
+    fake_cohort.run(study, out)
+    assert (out / "cases" / "C2" / "review.json").read_text() == "by a reader"
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_the_result_is_that_of_one_run(tmp_path, fake_cohort):
+    study = make_study(tmp_path / "study", 8, {5: "unmatched"})
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    fake_cohort.run(study, whole)
+    drawn = np.random.default_rng(7)
+    program = [sys.executable, fake_cohort.__file__, str(study), str(out)]
+    kills = 0
+    for _ in range(20):
+        running = subprocess.Popen(program)
+        # It takes about a second to start, and another one for all cases.
+        time.sleep(drawn.uniform(0.2, 2.5))
+        kills += running.poll() is None
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        for record in read_records(out).values() if out.exists() else ():
+            # What is said to be done is there, whole.
+            folder = out / "cases" / record.case_id
+            assert record.status == "failed" or len((folder / "frames.csv").read_text()) == 64_000
+    assert kills >= 10
+    _, records = fake_cohort.run(study, out)
+    assert len(records) == 8
+    assert content(out) == content(whole)
+    assert not [path for path in (out / "cases").iterdir() if path.name.startswith(".")]
