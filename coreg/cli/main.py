@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from coreg import __version__
+from coreg.cli.cohort import cohort
 from coreg.cli.demo import demo
 from coreg.cli.info import info
 from coreg.cli.init import init
@@ -66,6 +67,7 @@ for command, example in EXAMPLES.items():
     app.command(epilog=f"Example: {example}")(command)
 app.command()(phantom)
 app.add_typer(segment, name="segment")
+app.add_typer(cohort, name="cohort")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,99 @@
+import csv
+import shutil
+
+import pytest
+
+pytest.importorskip("distributed", reason="needs the cohort extra: pip install coreg[cohort]")
+
+
+@pytest.fixture
+def study(tmp_path, sample):
+    """Manifest of the sample twice, under two ids of one patient, and of a case that is not there."""
+    lines = ["case_id,case,patient"]
+    for name in ("A", "B"):
+        shutil.copytree(sample, tmp_path / name)
+        text = (tmp_path / name / "case.toml").read_text()
+        (tmp_path / name / "case.toml").write_text(text.replace('id = "sample-OCT"', f'id = "{name}"'))
+        lines.append(f"{name},{name},")
+    lines.append("C,nowhere,P3")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "manifest.csv"
+
+
+def rows(out):
+    with (out / "cohort.csv").open(newline="") as file:
+        return {row["case_id"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.slow
+def test_a_study_is_run_with_its_failures_told_and_goes_on_where_it_ended(coreg, study, tmp_path):
+    out = tmp_path / "out"
+    done = coreg("cohort", "run", study, "--out", out, "--compare", "rigid", "--workers", 2)
+    assert done.status == 5, done.err
+    assert "nowhere" in done.out
+    found = rows(out)
+    assert [each["status"] for each in found.values()] == ["done", "done", "failed"]
+    # The sample's landmarks come with the truth: the registration meets them.
+    assert all(float(found[name]["error_mm"]) < 0.5 for name in ("A", "B"))
+    assert found["A"]["landmarks"] == "5"
+    assert (out / "cases" / "A" / "report.html").exists()
+    assert (out / "methods" / "rigid" / "B" / "validation.csv").exists()
+    assert "fine path" in (out / "cases" / "B" / "log.txt").read_text()
+    again = coreg("cohort", "run", study, "--out", out, "--compare", "rigid", "--json")
+    assert again.status == 5
+    assert again.data["done"] == 2
+    assert "3 cases, 0 to run" in again.err
+    other = coreg(
+        "cohort", "run", study, "--out", out, "--compare", "rigid", "--seed", 1, "--dry-run", "--json"
+    )
+    assert other.data["to_run"] == ["A", "B"]
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(coreg, study, tmp_path):
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out", "--dry-run", "--json")
+    assert done.status == 0
+    assert done.data["to_run"] == ["A", "B"]
+    assert "nowhere" in done.data["unusable"]["C"]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("case,patient\nA,P1\n", "case_id"),
+        ("case_id,case\nA,A\na,B\n", "row 3, column case_id"),
+        ("case_id,case\n../A,A\n", "row 2, column case_id"),
+        ("case_id,case\n", "a row for each case"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused_before_anything_runs(coreg, study, tmp_path, text, names):
+    study.write_text(text)
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out")
+    assert done.status == 3
+    assert names in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_refused(coreg, study, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").write_text("years of work")
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out")
+    assert done.status == 3
+    assert "thesis.docx" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--cluster", "moon"), "local, slurm"),
+        (("--cluster", "tcp://127.0.0.1:1"), "nobody answers"),
+        (("--cluster-options", "x.toml"), "--cluster slurm"),
+        (("--workers", "0"), "--workers"),
+    ],
+)
+def test_where_nothing_can_run_it_is_said_and_nothing_is_lost(coreg, study, tmp_path, words, names):
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out", *words)
+    assert done.status in {2, 3}
+    assert names in done.err
+    assert "Traceback" not in done.err
