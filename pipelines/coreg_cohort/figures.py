@@ -24,8 +24,15 @@ FloatArray = npt.NDArray[np.float64]
 SHOWN = tuple(each for each in MEASURES if each.sd)
 # More dots than these are drawn as pixels: as vectors they would make a file that no program opens fast.
 MOST_DOTS = 2000
+# From so many patients on single lines cannot be followed.
+CROWD = 60
 # Nobody reads errors below these; zero has no place on a logarithmic axis.
 LEAST = {"error_mm": 0.01, "error_deg": 0.1}
+
+
+def _sheet(height_in: float) -> Figure:
+    # What is drawn as pixels must be sharp in print, too.
+    return Figure(figsize=(WIDTH_IN, height_in), dpi=200)
 
 
 def paired(cohort: Cohort) -> Figure | None:
@@ -33,7 +40,7 @@ def paired(cohort: Cohort) -> Figure | None:
     names = cohort.methods
     if len(names) < 2:
         return None
-    figure = Figure(figsize=(WIDTH_IN, 5.4))
+    figure = _sheet(5.4)
     axes = figure.subplots(1, len(SHOWN))
     for each, measure in zip(axes, SHOWN, strict=True):
         means = _patient_means(cohort, names, measure)
@@ -57,16 +64,23 @@ def _paired_panel(axes: Axes, means: FloatArray, names: Sequence[str], measure: 
     shown = np.maximum(means, LEAST[measure.column])
     places = np.arange(len(names))
     many = means.size > MOST_DOTS
-    # Side by side, so that dots of equal height do not hide each other.
-    aside = 0.12 * (np.random.default_rng(0).random(len(means)) - 0.5)
-    axes.plot(places[:, None] + aside, shown.T, color="#bbbbbb", linewidth=0.7, zorder=1, rasterized=many)
+    # Side by side, so that dots of equal height do not hide each other; many patients are a cloud.
+    width, faint = (0.12, 1.0) if len(means) <= CROWD else (0.4, CROWD / len(means))
+    aside = width * (np.random.default_rng(0).random(len(means)) - 0.5)
+    axes.plot(
+        places[:, None] + aside,
+        shown.T,
+        color="#bbbbbb",
+        linewidth=0.7,
+        alpha=max(faint, 0.15),
+        zorder=1,
+        rasterized=many,
+    )
     for j, name in enumerate(names):
-        style: dict[str, Any] = {
-            "color": method_colour(name),
-            "markersize": 5.0,
-            "alpha": 0.75,
-            "markeredgewidth": 0.0,
-        }
+        if not np.isfinite(means[:, j]).any():
+            continue
+        style: dict[str, Any] = {"color": method_colour(name), "markersize": 5.0, "markeredgewidth": 0.0}
+        style["alpha"] = max(0.75 * faint, 0.3)
         axes.plot(j + aside, shown[:, j], "o", zorder=2, rasterized=many, **style)
         middle = float(np.nanmedian(shown[:, j]))
         axes.plot([j - 0.3, j + 0.3], [middle, middle], color="black", linewidth=2.0, zorder=3)
@@ -82,6 +96,7 @@ def _paired_panel(axes: Axes, means: FloatArray, names: Sequence[str], measure: 
             bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 1.0},
         )
     logarithmic(axes, "y")
+    axes.set_ylim(*_limits(shown, LEAST[measure.column] / 1.2))
     axes.set_xticks(places, [_wrapped(title_of(each)) for each in names])
     axes.set_xlim(-0.5, len(names) - 0.3)
     axes.grid(visible=False, axis="x")
@@ -110,7 +125,7 @@ def bland_altman(cohort: Cohort) -> Figure | None:
         return None
     columns = min(len(drawn), 3)
     rows = -(-len(drawn) // columns)
-    figure = Figure(figsize=(WIDTH_IN, 0.5 + 4.2 * rows))
+    figure = _sheet(0.5 + 4.2 * rows)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for each, (name, found, expected) in zip(axes.flat, drawn, strict=False):
         _agreement_panel(each, name, found, expected)
@@ -159,7 +174,7 @@ def cumulative(cohort: Cohort) -> Figure | None:
     names = cohort.methods
     if not names:
         return None
-    figure = Figure(figsize=(WIDTH_IN, 5.0))
+    figure = _sheet(5.0)
     axes = figure.subplots(1, len(SHOWN), sharey=True)
     for each, measure in zip(axes, SHOWN, strict=True):
         values = {name: np.abs(pooled(cohort.cases, name, measure.column)[0]) for name in names}
@@ -184,17 +199,18 @@ def cumulative(cohort: Cohort) -> Figure | None:
 
 
 def _limits(values: FloatArray, least: float) -> tuple[float, float]:
-    """Ends of a logarithmic axis that shows all values from a least one on."""
+    """Ends of a logarithmic axis that shows all values from a least one on, and a number or two."""
     known = values[np.isfinite(values) & (values > 0.0)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (least, 10.0 * least)
-    return max(low / 1.2, least), max(high * 1.1, 2.0 * least)
+    low = max(low / 1.2, least)
+    return low, max(1.2 * high, 5.0 * low)
 
 
 def confidence(cohort: Cohort, trusts: Sequence[Trust]) -> Figure | None:
     """Draw absolute error over stated standard deviation; None where none is stated."""
     if not trusts:
         return None
-    figure = Figure(figsize=(WIDTH_IN, 5.4))
+    figure = _sheet(5.4)
     axes = figure.subplots(1, len(trusts), squeeze=False)[0]
     for each, trust in zip(axes, trusts, strict=True):
         _confidence_panel(each, cohort, trust)

@@ -56,9 +56,10 @@ def suspects(cohort: Cohort) -> list[Suspect]:
     asking = [each for each in open_items if asks(each)]
     others = [each for each in open_items if not asks(each)]
     listed = [*asking, *others[: max(0, LEAST_SHOWN - len(asking))]]
+    drawn = [each.folder.name for each in listed if cases[each.folder.name].sketch][:MOST_PICTURES]
     return [
-        _suspect(cohort.folder, each, cases[each.folder.name], pictured=i < MOST_PICTURES)
-        for i, each in enumerate(listed)
+        _suspect(cohort.folder, each, cases[each.folder.name], pictured=each.folder.name in drawn)
+        for each in listed
     ]
 
 
