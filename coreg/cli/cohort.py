@@ -127,3 +127,19 @@ def report(
     with console.progress() as progress:
         page = write_cohort_report(folder, progress=progress)
     console.outcome(f"report: {page}", {"report": page})
+
+
+@cohort.command("job-script", epilog="Example: coreg cohort job-script slurm.toml")
+def job_script(
+    *,
+    options: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A TOML with the options of --cluster slurm.")
+    ] = None,
+) -> None:
+    """Print the script that --cluster slurm would hand to sbatch. For research use only."""
+    from coreg.cli.cohort_run import extra_there
+
+    with extra_there():
+        from coreg_cohort.slurm import SlurmOptions, read_slurm_options
+        from coreg_cohort.slurm import job_script as script
+    print(script(SlurmOptions() if options is None else read_slurm_options(options)), end="")

@@ -97,3 +97,14 @@ def test_where_nothing_can_run_it_is_said_and_nothing_is_lost(coreg, study, tmp_
     assert done.status in {2, 3}
     assert names in done.err
     assert "Traceback" not in done.err
+
+
+def test_the_script_for_slurm_can_be_read_before_anything_is_submitted(coreg, tmp_path):
+    (tmp_path / "slurm.toml").write_text('queue = "gpu"\ngpus = 1\nmemory = "16 GB"\nwalltime = "04:00:00"\n')
+    done = coreg("cohort", "job-script", tmp_path / "slurm.toml")
+    assert done.status == 0
+    assert {"#SBATCH -p gpu", "#SBATCH --gres=gpu:1", "#SBATCH -t 04:00:00"} <= set(done.out.splitlines())
+    (tmp_path / "slurm.toml").write_text('que = "gpu"\n')
+    refused = coreg("cohort", "job-script", tmp_path / "slurm.toml")
+    assert refused.status == 3
+    assert "did you mean queue?" in refused.err

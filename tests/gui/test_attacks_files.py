@@ -29,6 +29,8 @@ from coreg_napari.marks import pullback_xy_mm
 
 WAIT_MS = 60_000
 NOBODY = 65534
+# Most of them open windows.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -430,7 +432,6 @@ def test_a_window_that_is_closed_right_after_a_case_was_made_opens_nothing(desk,
     assert not desk.last_error
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb")
 def test_a_screen_without_glx_is_a_line_and_status_3(tmp_path):
     with (tmp_path / "number").open("w+") as number:
