@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -44,22 +43,22 @@ def test_work_goes_on_beside_failures(client, fake_work, tmp_path):
         job(tmp_path, "hungry", "take_memory", 5.0),
         job(tmp_path, "good-2", "double", 2),
     ]
-    ended = ended_of(client, jobs, fake_work.by_name, time_limit_s=3.0, memory_limit_gb=0.4)
+    ended = ended_of(client, jobs, fake_work.by_name, time_limit_s=4.0, memory_limit_gb=0.4)
     assert {name: end.reason for name, end in ended.items()} == {
         "good-1": "",
         "good-2": "",
         "bad-input": "case.toml: found nothing, expected a file",
         "crash": "killed by signal 9 (SIGKILL)",
-        "hang": "took longer than 3 s",
+        "hang": "took longer than 4 s",
         "hungry": "needed more than 0.4 GB of memory",
     }
 
 
-def test_two_workers_work_at_the_same_time(client, fake_work, tmp_path):
-    jobs = [job(tmp_path, f"P{i}", 1.0) for i in range(4)]
-    start = time.monotonic()
-    ended_of(client, jobs, fake_work.sleep)
-    assert 2.0 <= time.monotonic() - start < 3.5
+def test_as_many_jobs_run_at_a_time_as_there_are_workers(client, fake_work, tmp_path):
+    ended = ended_of(client, [job(tmp_path, f"P{i}", 0.5) for i in range(6)], fake_work.sleep)
+    spans = [(end.facts["began"], end.facts["ended"]) for end in ended.values()]
+    at_begin = [sum(began <= start < over for began, over in spans) for start, _ in spans]
+    assert max(at_begin) == 2
 
 
 def test_progress_counts_ends_and_failures_and_tells_the_time_left(client, fake_work, tmp_path):
@@ -80,15 +79,14 @@ def test_nothing_to_do_ends_at_once(client, fake_work):
 
 
 def test_only_as_many_jobs_are_handed_out_as_workers_can_run(client, fake_work, tmp_path):
-    most = 0
+    seen = []
 
     def count(*_):
-        nonlocal most
-        most = max(most, len(client.futures))
+        seen.append(sum(map(len, client.processing().values())))
 
     jobs = [job(tmp_path, f"P{i}", i) for i in range(12)]
     run(jobs, fake_work.double, client=client, on_end=count)
-    assert 1 <= most <= 3
+    assert max(seen) <= 2
 
 
 def test_a_job_runs_again_when_its_worker_was_killed(client, fake_work, tmp_path):
@@ -119,7 +117,7 @@ def test_what_runs_is_killed_when_an_end_cannot_be_dealt_with(client, fake_work,
     jobs = [job(tmp_path, "P1", "sleep", 60, str(note)), job(tmp_path, "P2", "double", 1)]
     with pytest.raises(RuntimeError, match="no room"):
         run(jobs, fake_work.by_name, client=client, on_end=disk_full)
-    assert all_end(note.read_text().split(), seconds=0.5)
+    assert all_end(note.read_text().split(), seconds=2.0)
 
 
 ALONE = """
@@ -159,7 +157,7 @@ def test_ctrl_c_ends_a_run_quickly_and_quietly_with_all_its_processes(alone, all
     os.killpg(main.pid, signal.SIGINT)
     assert main.communicate(timeout=20) == ("interrupted\n", "")
     assert main.returncode == 130
-    assert all_end(pids, seconds=3.0)
+    assert all_end(pids, seconds=5.0)
 
 
 def test_no_process_outlives_a_run_that_was_killed(alone, all_end):

@@ -63,8 +63,9 @@ def sleep(seconds, note=None):
         partial = Path(note).with_suffix(".partial")
         partial.write_text(f"{os.getpid()} {child.pid}")
         partial.replace(note)
+    began = time.time()
     time.sleep(seconds)
-    return {}
+    return {"began": began, "ended": time.time()}
 
 
 def leave_child_behind(note):
