@@ -50,9 +50,11 @@ def cohort_folder(out: Path, case_ids: Collection[str]) -> Iterator[Path]:
         _lock(out, handle)
         _claim(out)
         clear_leftovers(out)
-        yield out
-        clear_leftovers(out)
-        os.ftruncate(handle, 0)
+        try:
+            yield out
+        finally:
+            clear_leftovers(out)
+            os.ftruncate(handle, 0)
     finally:
         # The lock goes with the handle, and with the process however it ends.
         os.close(handle)

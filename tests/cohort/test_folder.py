@@ -105,6 +105,18 @@ def test_half_written_files_and_folders_are_cleared(tmp_path):
         assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_an_interrupted_run_leaves_nothing_half_written(tmp_path):
+    def interrupted():
+        with cohort_folder(tmp_path, {"P1"}):
+            (tmp_path / "cases" / ".P1.abcd_123").mkdir(parents=True)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list((tmp_path / "cases").iterdir()) == []
+    assert (tmp_path / ".coreg-cohort" / "lock").read_text() == ""
+
+
 def test_files_of_others_stay(tmp_path):
     with cohort_folder(tmp_path, {"P1"}):
         (tmp_path / "cases").mkdir()
