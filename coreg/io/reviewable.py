@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,11 @@ def _silent(_stage: str, _share: float) -> None:
 
 
 def open_reviewable(
-    path: Path | str, *, case: Path | str | None = None, progress: Progress = _silent
+    path: Path | str,
+    *,
+    case: Path | str | None = None,
+    near: Sequence[Path] = (),
+    progress: Progress = _silent,
 ) -> Reviewable:
     """Open a case, or a result folder with the case that it is of.
 
@@ -107,7 +112,10 @@ def open_reviewable(
         A case.toml or its folder, or a result folder or one of its JSON files.
     case : Path or str, optional
         The case.toml of a result, or its folder. Without it, it is looked for in the result folder, in the
-        two folders around it and in the folders right in these.
+        two folders around it and in the folders right in these; that of a cohort's also two folders below the
+        one that the cohort lies in.
+    near : sequence of Path
+        Folders in which, or right below which, it is looked for too.
     progress : callable, optional
         Takes a stage's name and the share that is done.
 
@@ -123,7 +131,7 @@ def open_reviewable(
     if folder is None:
         _check_case_there(path)
         return _opened(path, None, progress)
-    case_path = _named_case(folder, Path(case)) if case is not None else _found_case(folder)
+    case_path = _named_case(folder, Path(case)) if case is not None else _found_case(folder, near)
     try:
         return _opened(case_path, folder, progress)
     except OverflowError as error:
@@ -297,10 +305,11 @@ def _named_case(folder: Path, case: Path) -> Path:
     return case_file.path
 
 
-def _found_case(folder: Path) -> Path:
+def _found_case(folder: Path, near: Sequence[Path]) -> Path:
     """Look for the case.toml of a result where people keep it."""
     owner = result_case_id(folder)
-    found = next((path for path in _toml_files(folder.resolve()) if _toml_id(path) == owner), None)
+    files = chain(_toml_files(folder.resolve()), *(_toml_files_below(each) for each in near))
+    found = next((path for path in files if _toml_id(path) == owner), None)
     if found is None:
         expected = f"the {CASE_NAME} of case {owner} in it or near it; pass it with --case"
         raise CaseNotFoundError(str(unusable(folder, "case", found="none", expected=expected)), owner)
@@ -318,10 +327,15 @@ def _toml_files(folder: Path) -> Iterator[Path]:
         for each in _children(place):
             if each not in around:
                 yield from _toml_files_in(each)
-    # As the phantoms and the sample lie: a folder deeper, beside the result.
-    for beside in _children(folder.parent):
+    # As the phantoms and the sample lie: a folder deeper, beside the result or the cohort.
+    for beside in _children(around[-1] if folder.parent.name == CASES else folder.parent):
         for each in _children(beside):
             yield from _toml_files_in(each)
+
+
+def _toml_files_below(folder: Path) -> Iterator[Path]:
+    for each in (folder, *_children(folder)):
+        yield from _toml_files_in(each)
 
 
 def _toml_files_in(folder: Path) -> list[Path]:

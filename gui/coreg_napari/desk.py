@@ -45,6 +45,7 @@ class Desk(QObject):
         self.reviewer = _user()
         self._ask = ask
         self.ask_case = self._ask_case_in_dialog
+        self._case_places: list[Path] = []
         self._dock: QDockWidget | None = None
         self._job: Job | None = None
         self._dialog: QProgressDialog | None = None
@@ -78,9 +79,11 @@ class Desk(QObject):
         self._open_case(path, case)
 
     def _open_case(self, path: Path, case: Path | None) -> None:
+        near = tuple(self._case_places)
+
         def work(tell: Progress) -> Reviewable | CaseNotFoundError:
             try:
-                return open_reviewable(path, case=case, progress=tell)
+                return open_reviewable(path, case=case, near=near, progress=tell)
             except CaseNotFoundError as error:
                 return error
 
@@ -98,6 +101,8 @@ class Desk(QObject):
         if chosen is None:
             self.tell(str(error))
         else:
+            # Those of a study's other cases are likely to lie beside it.
+            self._case_places = [chosen.parent, chosen.parent.parent]
             self._open_case(path, chosen)
 
     def _ask_case_in_dialog(self, case_id: str, path: Path) -> Path | None:

@@ -301,6 +301,10 @@ def test_a_result_whose_case_lies_elsewhere_asks_for_it(desk, patient, result, q
     assert desk.window is None
     desk.ask_case = lambda _case_id, _path: patient / "case.toml"
     assert open_and_wait(desk, result, qtbot).session.case.id == "sample-OCT"
+    # Known from then on.
+    desk.ask_case = lambda case_id, _path: asked.append(case_id)
+    open_and_wait(desk, result, qtbot)
+    assert asked == ["sample-OCT"]
 
 
 @pytest.mark.slow

@@ -178,6 +178,25 @@ def test_the_case_of_a_result_beside_a_folder_of_cases_is_found(case_folder, tmp
     assert open_reviewable(folder).case_path.samefile(root / "sample_data" / "P1" / "case.toml")
 
 
+def test_the_case_of_a_studys_result_beside_a_folder_of_cases_is_found(case_folder, tmp_path_factory):
+    case_folder.write()
+    root = tmp_path_factory.mktemp("tour") / "home" / "clone"
+    shutil.copytree(case_folder.path, root / "study-cases" / "P1")
+    folder = root / "study" / "cases" / "P1-LAD"
+    folder.mkdir(parents=True)
+    write_registration(folder, registration(), case_id="P1-LAD")
+    assert open_reviewable(folder).case_path.samefile(root / "study-cases" / "P1" / "case.toml")
+
+
+def test_a_case_is_looked_for_where_others_were_found(case_folder, tmp_path_factory):
+    case_folder.write()
+    places, folder = tmp_path_factory.mktemp("places"), tmp_path_factory.mktemp("far") / "a" / "b" / "result"
+    shutil.copytree(case_folder.path, places / "P1")
+    folder.mkdir(parents=True)
+    write_registration(folder, registration(), case_id="P1-LAD")
+    assert open_reviewable(folder, near=[places]).case_path.samefile(places / "P1" / "case.toml")
+
+
 def test_a_result_far_from_its_case_asks_for_it(case, tmp_path_factory):
     folder = tmp_path_factory.mktemp("far") / "a" / "b" / "result"
     folder.mkdir(parents=True)
