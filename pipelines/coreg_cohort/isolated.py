@@ -38,6 +38,9 @@ _TICK_S = 0.1
 _CHILDREN_S = 1.0
 # Time to leave after the outcome was sent: libraries tidy up at the end of a process.
 _LEAVE_S = 5.0
+# A start asks after all other children, too, and an exit status can be fetched only once: of two threads
+# that ask at the same time, one would be told 255.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def isolated(
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
-        process.start()
+        with _ONE_AT_A_TIME:
+            process.start()
     except OSError as error:
         return Ended("failed", f"could not be started: {error}")
     finally:
@@ -173,10 +177,16 @@ def _followed(
     with suppress(EOFError, OSError):
         if receiver.poll():
             sent: _Sent = receiver.recv()
-            process.join(_LEAVE_S)
+            _exit_code(process)
             return sent
-    process.join(_LEAVE_S)
-    return _Sent(_unsaid(process.exitcode))
+    return _Sent(_unsaid(_exit_code(process)))
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Wait a while for the end of a process and return its exit status; None where it does not end."""
+    wait([process.sentinel], timeout=_LEAVE_S)
+    with _ONE_AT_A_TIME:
+        return process.exitcode
 
 
 def _unsaid(exit_code: int | None) -> str:
@@ -228,7 +238,7 @@ def _kill(process: BaseProcess) -> None:
     """End the child and all that it started, whether or not it has ended itself."""
     if process.pid is None:
         return
-    family = _family(process.pid) if process.is_alive() else []
+    family = [] if wait([process.sentinel], timeout=0) else _family(process.pid)
     # The group has also those whose own parent has ended.
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
@@ -236,7 +246,7 @@ def _kill(process: BaseProcess) -> None:
     for each in family:
         with suppress(psutil.Error):
             each.kill()
-    process.join(_LEAVE_S)
+    _exit_code(process)
 
 
 def _child(sender: Connection, log: Path, call: bytes) -> None:

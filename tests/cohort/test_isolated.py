@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
@@ -172,3 +173,16 @@ def test_an_end_can_be_sent_on(fake_work, log):
     for work in (fake_work.double, fake_work.no_match):
         ended = isolated(work, (1,), log=log)
         assert copy.deepcopy(ended) == ended
+
+
+def test_calls_of_several_threads_do_not_mix(fake_work, tmp_path):
+    def reason(number):
+        work, arguments = ((fake_work.leave, (number,)), (fake_work.kill_itself, ()))[number % 2]
+        return isolated(work, arguments, log=tmp_path / f"{number}.txt").reason
+
+    with ThreadPoolExecutor(8) as pool:
+        reasons = list(pool.map(reason, range(80)))
+    assert set(reasons[1::2]) == {"killed by signal 9 (SIGKILL)"}
+    assert [reason.split(",")[0] for reason in reasons[::2]] == [
+        f"ended by itself with exit status {number}" for number in range(0, 80, 2)
+    ]
