@@ -11,6 +11,7 @@ import pytest
 
 from coreg.errors import InputError
 from coreg_cohort.manifest import ManifestError
+from coreg_cohort.page import write_cohort_report
 from coreg_cohort.records import read_records
 from coreg_cohort.unattended import planned
 
@@ -167,6 +168,29 @@ def test_what_a_reviewer_wrote_outlives_a_case_that_is_run_again(finished, fake_
     (study.parent / "C2" / "lumen.stl").write_text("another")
     fake_cohort.run(study, out)
     assert (out / "cases" / "C2" / "review.json").read_text() == "by a reader"
+
+
+@pytest.mark.slow
+def test_five_faults_are_five_reasons_in_the_report_and_all_others_are_done(tmp_path, fake_cohort):
+    faults = {1: "kills its worker", 2: "hangs", 3: "hungry"}
+    study, out = make_study(tmp_path / "study", 9, faults), tmp_path / "out"
+    (study.parent / "C4" / "case.toml").write_text("id = [")
+    study.write_text(study.read_text().replace("C5,C5", "C5,nowhere"))
+    _, records = fake_cohort.run(study, out, time_limit_s=8.0, memory_limit_gb=0.4)
+    reasons = {name: each.reason for name, each in records.items() if each.status == "failed"}
+    expected = {
+        "C1": "its worker died 3 times",
+        "C2": "took longer than 8 s",
+        "C3": "needed more than 0.4 GB of memory",
+        "C4": "case.toml: found",
+        "C5": "nowhere",
+    }
+    assert reasons.keys() == expected.keys()
+    page = write_cohort_report(out).read_text()
+    for name, part in expected.items():
+        assert part in reasons[name]
+        assert part in page
+    assert {name for name, each in records.items() if each.status == "done"} == {"C0", "C6", "C7", "C8"}
 
 
 @pytest.mark.slow

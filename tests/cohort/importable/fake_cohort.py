@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 import sys
 import time
 from pathlib import Path
+
+from fake_work import take_memory
 
 from coreg.errors import RegistrationError
 from coreg.io.result_folder import replaced_folder
@@ -17,6 +22,13 @@ def register(case_path, out, case_id, seconds):
     if "unmatched" in text:
         msg = "global start: the vessels have nothing in common"
         raise RegistrationError(msg)
+    if "kills its worker" in text:
+        os.kill(multiprocessing.parent_process().pid, signal.SIGKILL)
+        time.sleep(30.0)
+    if "hangs" in text:
+        time.sleep(600.0)
+    if "hungry" in text:
+        take_memory(5.0)
     with replaced_folder(out / "cases" / case_id, case_id) as folder:
         (folder / "registration.json").write_text(json.dumps({"case_id": case_id}))
         time.sleep(seconds)
