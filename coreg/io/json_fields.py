@@ -188,7 +188,7 @@ def plain_json(value: Any) -> Any:
 def _is_number(value: Any) -> bool:
     return (
         value is None
-        or value in _INFINITIES
+        or (isinstance(value, str) and value in _INFINITIES)
         or (isinstance(value, (int, float)) and not isinstance(value, bool))
     )
 

@@ -11,14 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from coreg.catheter_path import VirtualCatheterPath
-from coreg.io.frames_csv import VALIDATION_COLUMNS, LeftOut, read_left_out
-from coreg.io.tables import read_table
+from coreg.io.frames_csv import VALIDATION_COLUMNS, LeftOut
+from coreg.io.tables import Table, read_table
 from coreg.validation import LandmarkError
 
 FloatArray = npt.NDArray[np.float64]
 
-MEASURED = ("error_mm", "error_frames", "error_deg")
-_LEFT_OUT = tuple(f"{name}_left_out" for name in LeftOut._fields[1:])
+MOST_FRAMES = 1e9
+# Beyond these something else went wrong than a registration, and sums of them would be of no use.
+LARGEST = {"error_mm": 1e4, "error_frames": MOST_FRAMES, "error_deg": 360.0}
+MOST_SD = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +91,14 @@ def read_errors(path: Path, placed: VirtualCatheterPath | None = None) -> CaseEr
     InputError
         If it is no such table.
     """
-    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *_LEFT_OUT))
+    left_out = tuple(f"{each}_left_out" for each in LeftOut._fields[1:])
+    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *left_out))
     names = tuple(table.columns["id"])
     guided = np.array([each is not None for each in table.texts("used_as")], dtype=bool)
-    apart = {each.id: each for each in read_left_out(path)}
-    frame = table.numbers("frame_expected")
+    frame = _sizes(table, "frame_expected", MOST_FRAMES)
     spread = _spread(placed, frame)
-    own = [table.numbers(name) for name in MEASURED]
-    left = [np.array([getattr(apart.get(each), name, np.nan) for each in names]) for name in MEASURED]
+    own = [_sizes(table, name, most) for name, most in LARGEST.items()]
+    left = [_sizes(table, f"{name}_left_out", most) for name, most in LARGEST.items()]
     measured_apart = guided & np.isfinite(left).any(axis=0)
     counted = Errors(
         names,
@@ -111,7 +113,7 @@ def read_errors(path: Path, placed: VirtualCatheterPath | None = None) -> CaseEr
 def errors_from(errors: Sequence[LandmarkError], placed: VirtualCatheterPath) -> Errors:
     """Make a table of errors that were measured just now."""
     frame = np.array([each.frame_expected for each in errors], dtype=np.float64)
-    values = ([getattr(each, name) for each in errors] for name in MEASURED)
+    values = ([getattr(each, name) for each in errors] for name in LARGEST)
     columns = (np.array(each, dtype=np.float64) for each in values)
     return Errors(tuple(each.id for each in errors), frame, *columns, *_spread(placed, frame))
 
@@ -121,5 +123,15 @@ def _spread(placed: VirtualCatheterPath | None, frame: FloatArray) -> FloatArray
     if placed is None or not len(placed):
         return np.full((2, len(frame)), np.nan)
     rows, every = placed.rows_of(frame), np.arange(len(placed))
-    stated = (placed.arc_length_sd_mm, np.degrees(placed.rotation_sd_rad))
-    return np.array([np.interp(rows, every, each) for each in stated])
+    stated = np.array([placed.arc_length_sd_mm, np.degrees(placed.rotation_sd_rad)])
+    known = np.where(np.abs(stated) <= MOST_SD, stated, np.nan)
+    return np.array([np.interp(rows, every, each) for each in known])
+
+
+def _sizes(table: Table, name: str, most: float) -> FloatArray:
+    """Numbers of a column, NaN where empty or absent, that an error may have."""
+    values = table.numbers(name)
+    beyond = np.flatnonzero(np.abs(values) > most)
+    if len(beyond):
+        raise table.bad_cell(int(beyond[0]), name, f"a number from -{most:g} to {most:g}")
+    return values

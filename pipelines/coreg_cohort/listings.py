@@ -49,24 +49,27 @@ def failures(cohort: Cohort) -> Listing:
 def all_cases(cohort: Cohort) -> Listing:
     """List all cases in the manifest's order, with their mean absolute errors."""
     measures = [f"error ({each.unit})" for each in MEASURES]
-    header = ("case", "patient", "vessel", "verdict", "review", "landmarks", *measures, "margin", "seconds")
+    header = ("case", "patient", "vessel", "verdict", "landmarks", *measures, "margin", "seconds")
     rows = [_case_row(cohort.folder, each) for each in cohort.cases]
-    return Listing((*header, "remark"), rows, (0, 1, 2, 3, 4, len(header)))
+    return Listing((*header, "remark"), rows, (0, 1, 2, 3, len(header)))
 
 
 def _case_row(folder: Path, case: CohortCase) -> Row:
     errors = case.errors_by(case.method)
     sizes = [number(mean_absolute(getattr(errors, each.column).tolist()), each.digits) for each in MEASURES]
-    review = (case.review.decision or "begun") if case.review else ""
     margin = f"{number(100.0 * case.margin, 0)} %" if np.isfinite(case.margin) else DASH
-    # A verdict can be "failed", too.
-    verdict = case.verdict or _NO_VERDICT.get(case.state, DASH)
-    cells = [*_whose(case), verdict, review, str(len(errors)), *sizes, margin]
+    cells = [*_whose(case), _verdict_text(case), str(len(errors)), *sizes, margin]
     return Row(
         case.case_id,
         link(folder, case.case_id, PAGE) if case.state != "failed" else "",
         [*cells, _seconds(case), in_one_line([*case.reasons, *case.problems, *_residual_text(case)])],
     )
+
+
+def _verdict_text(case: CohortCase) -> str:
+    """Say the program's verdict and the reader's; no result is not called "failed", which is a verdict."""
+    own = case.verdict or _NO_VERDICT.get(case.state, DASH)
+    return f"{own}, {case.review.decision or 'review begun'}" if case.review else own
 
 
 def in_one_line(texts: Sequence[str]) -> str:

@@ -128,6 +128,11 @@ class CohortCase:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """Landmarks that guided the result."""
+        return _guides(self.settings)
+
     def errors_by(self, method: str) -> Errors:
         """Return the errors that count, by a method or after review."""
         if method == REVIEWED:
@@ -278,17 +283,22 @@ def _measured(folder: Path, place: Path, case: CohortCase, registration: Registr
         errors=errors,
         residuals=residuals,
         review=review,
-        sketch=Sketch(
-            registration.centerline.points_mm,
-            path.origin_mm,
-            path.frame,
-            path.position_mm,
-            registration.residual_mm,
-            path.reliable & path.posed,
-        ),
+        sketch=_sketch(registration) if len(path) else None,
         settings=registration.settings,
         provenance=registration.provenance,
         problems=tuple(filter(None, [*problems, why])),
+    )
+
+
+def _sketch(registration: Registration) -> Sketch:
+    path = registration.path
+    return Sketch(
+        registration.centerline.points_mm,
+        path.origin_mm,
+        path.frame,
+        path.position_mm,
+        registration.residual_mm,
+        path.reliable & path.posed,
     )
 
 
@@ -307,8 +317,14 @@ def _reviewed(place: Path, name: str) -> Reviewed | None:
     if registration is None:
         return Reviewed(decision)
     counting = [each.landmark for each in review.landmarks if each.counts]
-    free = unguided(landmark_errors(registration.path, counting), registration.guides)
+    free = unguided(landmark_errors(registration.path, counting), _guides(registration.settings))
     return Reviewed(decision, errors_from(free, registration.path))
+
+
+def _guides(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ids of landmarks that guided; none where the file holds something else there."""
+    found = settings.get("guides")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _tried(folder: Path, read: Callable[[], T]) -> tuple[T | None, str]:

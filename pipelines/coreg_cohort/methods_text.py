@@ -80,9 +80,9 @@ def _registration_text(cohort: Cohort) -> str:
     )
     text += f"method: {methods}; seed {seeds}. "
     text += _sources(done)
-    guided = [each for each in done if each.settings.get("guides")]
+    guided = [each for each in done if each.guides]
     if guided:
-        marks = sum(len(each.settings["guides"]) for each in guided)
+        marks = sum(len(each.guides) for each in guided)
         text += (
             f" {counted(marks, 'landmark')} guided the registration of {counted(len(guided), 'pullback')}."
         )

@@ -171,7 +171,7 @@ def _notes(cohort: Cohort) -> list[str]:
             f"Errors were measured in {counted(len(measured), 'patient')} only: with fewer than "
             f"{FEW_PATIENTS} the intervals are too narrow, and tests hardly find anything."
         )
-    if any(each.settings.get("guides") for each in cohort.cases):
+    if any(each.guides for each in cohort.cases):
         notes.append(
             "Some results were guided by landmarks. Fit residuals are not counted as errors; a landmark left "
             "out is measured on a path that the other landmarks guided, which no other method had."

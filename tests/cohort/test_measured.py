@@ -129,6 +129,17 @@ def test_a_table_of_landmarks_that_cannot_be_read_leaves_the_rest(made_cohort, t
     assert set(case.errors) == {kept}
 
 
+def test_an_error_that_no_registration_can_have_is_told_and_not_counted(made_cohort):
+    folder = made_cohort(made_cohort.case("A1", errors={"nonrigid": {"B1": (0.2, 1.0)}}))
+    path = folder / "cases" / "A1" / "validation.csv"
+    path.write_text(path.read_text().replace(",0.2,", ",1e300,"))
+    (case,) = read_cohort(folder).cases
+    assert (
+        "line 2, column error_mm: found '1e300', expected a number from -10000 to 10000" in case.problems[0]
+    )
+    assert len(case.errors_by("nonrigid")) == 0
+
+
 def test_a_review_that_cannot_be_read_is_told(made_cohort):
     folder = made_cohort(made_cohort.case("A1"))
     (folder / "cases" / "A1" / "review.json").write_text("{")

@@ -233,6 +233,7 @@ def change(content, place, value):
         (["path", "frame"], [1.5], r"path.frame: found \[1.5\], expected a list of int"),
         (["path", "reliable"], [1], "path.reliable: .*expected a list of bool"),
         (["path", "origin_mm"], [[1, 2]], "path.origin_mm: .*expected rows of 3 numbers"),
+        (["path", "origin_mm"], [[{}, {}, {}]], "path.origin_mm: .*expected rows of 3 numbers"),
         (["path", "position_mm"], [1.0], "path: found position_mm must have shape"),
         (
             ["path", "position_mm"],
