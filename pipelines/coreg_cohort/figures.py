@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from coreg.report.methods import method_colour
+from coreg.report.methods import method_colour, short_title
 from coreg.report.style import BEFORE, DOUBT, PULLBACK, WIDTH_IN, cumulative_steps, logarithmic
-from coreg.report.tables import number, percent
+from coreg.report.tables import DASH, number, percent
 from coreg.validation import agreement, cluster_means
 from coreg_cohort.comparison import MEASURES, Measure, Trust, title_of
 from coreg_cohort.measured import Cohort, pooled
@@ -84,32 +84,21 @@ def _paired_panel(axes: Axes, means: FloatArray, names: Sequence[str], measure: 
         axes.plot(j + aside, shown[:, j], "o", zorder=2, rasterized=many, **style)
         middle = float(np.nanmedian(shown[:, j]))
         axes.plot([j - 0.3, j + 0.3], [middle, middle], color="black", linewidth=2.0, zorder=3)
-        unit = "°" if measure.unit == "degrees" else f" {measure.unit}"
-        text = number(float(np.nanmedian(means[:, j])), measure.digits) + unit
-        axes.annotate(
-            text,
-            (j + 0.3, middle),
-            (3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 1.0},
-        )
     logarithmic(axes, "y")
     axes.set_ylim(*_limits(shown, LEAST[measure.column] / 1.2))
-    axes.set_xticks(places, [_wrapped(title_of(each)) for each in names])
-    axes.set_xlim(-0.5, len(names) - 0.3)
+    medians = (_median_text(column, measure) for column in means.T)
+    labels = [f"{short_title(name)}\n{text}" for name, text in zip(names, medians, strict=True)]
+    axes.set_xticks(places, labels, fontsize=9)
+    axes.set_xlim(-0.5, len(names) - 0.5)
     axes.grid(visible=False, axis="x")
     axes.set_title(f"Each patient: {measure.title}")
     axes.set_ylabel(f"mean absolute error of a patient ({measure.unit})")
 
 
-def _wrapped(title: str) -> str:
-    """Break a title in two lines, where it says what the method is."""
-    if " (" in title:
-        return title.replace(" (", "\n(")
-    head, _, rest = title.partition(" ")
-    return f"{head}\n{rest}" if len(title) > 14 else title
+def _median_text(means: FloatArray, measure: Measure) -> str:
+    known = means[np.isfinite(means)]
+    unit = "°" if measure.unit == "degrees" else f" {measure.unit}"
+    return number(float(np.median(known)), measure.digits) + unit if len(known) else DASH
 
 
 def bland_altman(cohort: Cohort) -> Figure | None:

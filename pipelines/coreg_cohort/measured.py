@@ -21,6 +21,7 @@ from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.review_files import read_review, read_reviewed_registration
 from coreg.io.work_list import CASES, COHORT, VALIDATION, WorkItem, work_list
 from coreg.report.html import Progress, silent
+from coreg.report.methods import TITLES
 from coreg.result import Registration
 from coreg.validation import landmark_errors, unguided
 from coreg_cohort.landmark_tables import NO_ERRORS, Errors, errors_from, read_errors
@@ -170,9 +171,11 @@ class Cohort:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Methods that have errors: that of the results first."""
+        """Methods that have errors: that of the results first, others in the order of all tables."""
         found = {name for each in self.cases for name, errors in each.errors.items() if len(errors)}
-        return tuple(sorted(found, key=lambda name: (name != self.method, name)))
+        known = list(TITLES)
+        place = {name: known.index(name) if name in known else len(known) for name in found}
+        return tuple(sorted(found, key=lambda name: (name != self.method, place[name], name)))
 
 
 def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:

@@ -271,8 +271,8 @@ def _cases_part() -> Part:
 _FIGURE_TITLES = (
     (
         "Errors by patient",
-        "Mean absolute error of each patient by each method; lines join one patient, bars are medians over "
-        "patients. Scales are logarithmic.",
+        "Mean absolute error of each patient by each method; lines join one patient, bars and the numbers "
+        "below are medians over patients. Scales are logarithmic.",
     ),
     (
         "Agreement of frames",

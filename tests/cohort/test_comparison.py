@@ -1,5 +1,7 @@
 """Numbers of a cohort against numpy, scipy and published ones; see also tests/validation."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -79,7 +81,7 @@ def test_methods_are_compared_on_patients_by_scipys_signed_rank_test_with_holm_b
     cohort, errors = patients
     found = differences(cohort)
     assert [(each.method, each.measure) for each in found] == [
-        (method, measure) for method in ("dtw", "rigid") for measure in MEASURES
+        (method, measure) for method in ("rigid", "dtw") for measure in MEASURES
     ]
     own = np.abs(errors["nonrigid"]).reshape(12, -1).mean(axis=1)
     raw = []
@@ -153,7 +155,7 @@ def test_paired_figure_joins_the_means_of_each_patient(patients):
     # Lines through all three methods, in the order of the methods.
     found = np.array([line.get_ydata() for line in panel.lines if len(line.get_xdata()) == 3])
     means = [np.abs(errors[name]).reshape(12, -1).mean(axis=1) for name in cohort.methods[:2]]
-    assert cohort.methods == ("nonrigid", "dtw", "rigid")
+    assert cohort.methods == ("nonrigid", "rigid", "dtw")
     order = np.argsort([f"P{p}" for p in range(12)])
     np.testing.assert_allclose(found[:12, :2], np.column_stack(means)[order])
 
@@ -181,8 +183,8 @@ def test_tables_have_a_row_for_each_measure_and_method(patients):
     table = spread_table(spreads(cohort))
     assert [row[:2] for row in table.rows[:4]] == [
         ["mm", "coreg, non-rigid"],
-        ["mm", "dynamic time warping"],
         ["mm", "coreg, rigid (one shift, one rotation)"],
+        ["mm", "dynamic time warping"],
         ["frames", "coreg, non-rigid"],
     ]
     assert all(len(row) == len(table.header) for row in table.rows)
@@ -203,6 +205,19 @@ def test_a_cohort_of_one_method_without_angles_has_numbers_and_figures(made_coho
     for figure in (figures.paired(cohort), figures.bland_altman(cohort), figures.cumulative(cohort)):
         figure.draw_without_rendering()
     figures.confidence(cohort, trusts(cohort)).draw_without_rendering()
+
+
+def test_five_methods_are_named_without_overlap(made_cohort):
+    errors = {name: {"B1": (0.123, 12.3)} for name in ("nonrigid", "rigid", "dtw", "dp", "bspline")}
+    cohort = read_cohort(made_cohort(*(made_cohort.case(f"A{i}", errors=errors) for i in range(3))))
+    figure = figures.paired(cohort)
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert len(boxes) == 5
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+    panels = figures.bland_altman(cohort).axes
+    assert sum(bool(panel.texts) for panel in panels) == 5
 
 
 def test_nothing_measured_gives_no_figure(made_cohort):
