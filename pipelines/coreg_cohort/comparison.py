@@ -24,7 +24,7 @@ from coreg.validation import (
     share_within,
     summary,
 )
-from coreg_cohort.measured import REVIEWED, Cohort, CohortCase, pooled
+from coreg_cohort.measured_case import REVIEWED, Cohort, MeasuredCase, pooled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -120,7 +120,7 @@ def spreads(cohort: Cohort) -> list[Spread]:
     ]
 
 
-def spread(cases: Sequence[CohortCase], method: str, measure: Measure) -> Spread:
+def spread(cases: Sequence[MeasuredCase], method: str, measure: Measure) -> Spread:
     """Summarise the errors of one method in one measure."""
     values, patients = pooled(cases, method, measure.column)
     return Spread(

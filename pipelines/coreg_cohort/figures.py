@@ -16,7 +16,7 @@ from coreg.report.style import BEFORE, DOUBT, PULLBACK, WIDTH_IN, cumulative_ste
 from coreg.report.tables import DASH, number, percent
 from coreg.validation import agreement, cluster_means
 from coreg_cohort.comparison import MEASURES, Measure, Trust, title_of
-from coreg_cohort.measured import Cohort, pooled
+from coreg_cohort.measured_case import Cohort, pooled
 
 FloatArray = npt.NDArray[np.float64]
 

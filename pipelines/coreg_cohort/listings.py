@@ -10,13 +10,13 @@ import numpy as np
 
 from coreg.report.tables import DASH, mean_absolute, number
 from coreg_cohort.comparison import MEASURES
-from coreg_cohort.measured import Cohort, CohortCase
+from coreg_cohort.measured_case import Cohort, MeasuredCase
 from coreg_cohort.triage import LOG, PAGE, link
 
 _NO_VERDICT = {"failed": "no result", "broken": "cannot be read", "waiting": "not run yet"}
 
 
-class Row(NamedTuple):
+class LinkedRow(NamedTuple):
     """A case, where it leads, and its cells after the first."""
 
     case_id: str
@@ -28,7 +28,7 @@ class Listing(NamedTuple):
     """Header and rows; ``words`` are the columns aligned left."""
 
     header: tuple[str, ...]
-    rows: list[Row]
+    rows: list[LinkedRow]
     words: tuple[int, ...]
 
 
@@ -36,7 +36,7 @@ def failures(cohort: Cohort) -> Listing:
     """List the cases without a result that can be used, with their logs."""
     cases = cohort.of_state("failed", "broken", "waiting")
     rows = [
-        Row(
+        LinkedRow(
             each.case_id,
             link(cohort.folder, each.case_id, LOG),
             [*_whose(each), each.state, _seconds(each), in_one_line(each.reasons)],
@@ -54,19 +54,19 @@ def all_cases(cohort: Cohort) -> Listing:
     return Listing((*header, "remark"), rows, (0, 1, 2, 3, len(header)))
 
 
-def _case_row(folder: Path, case: CohortCase) -> Row:
+def _case_row(folder: Path, case: MeasuredCase) -> LinkedRow:
     errors = case.errors_by(case.method)
     sizes = [number(mean_absolute(getattr(errors, each.column).tolist()), each.digits) for each in MEASURES]
     margin = f"{number(100.0 * case.margin, 0)} %" if np.isfinite(case.margin) else DASH
     cells = [*_whose(case), _verdict_text(case), str(len(errors)), *sizes, margin]
-    return Row(
+    return LinkedRow(
         case.case_id,
         link(folder, case.case_id, PAGE) if case.state != "failed" else "",
         [*cells, _seconds(case), in_one_line([*case.reasons, *case.problems, *_residual_text(case)])],
     )
 
 
-def _verdict_text(case: CohortCase) -> str:
+def _verdict_text(case: MeasuredCase) -> str:
     """Say the program's verdict and the reader's; no result is not called "failed", which is a verdict."""
     own = case.verdict or _NO_VERDICT.get(case.state, DASH)
     return f"{own}, {case.review.decision or 'review begun'}" if case.review else own
@@ -81,7 +81,7 @@ def in_one_line(texts: Sequence[str]) -> str:
     return " ".join(f"{each.rstrip('.')}." for each in texts) if len(texts) > 1 else "".join(texts)
 
 
-def _residual_text(case: CohortCase) -> list[str]:
+def _residual_text(case: MeasuredCase) -> list[str]:
     """Say what the fit's residuals are where landmarks guided; they are no errors."""
     if not len(case.residuals):
         return []
@@ -89,9 +89,9 @@ def _residual_text(case: CohortCase) -> list[str]:
     return [f"Fit residual at {len(case.residuals)} guides {number(along)} mm, not an error."]
 
 
-def _whose(case: CohortCase) -> list[str]:
+def _whose(case: MeasuredCase) -> list[str]:
     return [DASH if case.patient.startswith("case ") else case.patient, case.vessel or DASH]
 
 
-def _seconds(case: CohortCase) -> str:
+def _seconds(case: MeasuredCase) -> str:
     return number(case.seconds, 0)

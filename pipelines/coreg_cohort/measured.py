@@ -6,176 +6,28 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TypeVar
 
 from coreg.errors import InputError
 from coreg.io.files import is_folder, is_there, read_text
 from coreg.io.json_fields import case_id_of
 from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.review_files import read_review, read_reviewed_registration
-from coreg.io.work_list import CASES, COHORT, VALIDATION, WorkItem, work_list
+from coreg.io.work_list import CASES, COHORT, VALIDATION, work_list
 from coreg.report.html import Progress, silent
-from coreg.report.methods import TITLES
 from coreg.result import Registration
 from coreg.validation import landmark_errors, unguided
-from coreg_cohort.landmark_tables import NO_ERRORS, Errors, errors_from, read_errors
+from coreg_cohort.landmark_tables import NO_ERRORS, errors_from, read_errors
+from coreg_cohort.measured_case import Cohort, MeasuredCase, Reviewed, Sketch, State, guides_of
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-State = Literal["done", "failed", "broken", "waiting"]
 T = TypeVar("T")
 
 METHODS = "methods"
 STAGE = "report: reading the cases"
 NOT_RUN = "not run yet"
-# Whose errors they are, beside the names of methods.
-REVIEWED = "after review"
-
-
-@dataclass(frozen=True, eq=False)
-class Sketch:
-    """What a small picture of a registration needs: N frames, proximal to distal, and M points.
-
-    Attributes
-    ----------
-    centerline_mm, origin_mm : (M, 3) and (N, 3) arrays
-        The CCTA's vessel, and the catheter at each frame; NaN for frames without a pose.
-    frame, position_mm, residual_mm : (N,) arrays
-        Acquisition index, withdrawal, and distance of the two lumens; NaN where nothing was measured.
-    reliable : (N,) bool array
-        Whether a frame is to be trusted.
-    """
-
-    centerline_mm: FloatArray
-    origin_mm: FloatArray
-    frame: npt.NDArray[np.int64]
-    position_mm: FloatArray
-    residual_mm: FloatArray
-    reliable: BoolArray
-
-
-@dataclass(frozen=True, eq=False)
-class Reviewed:
-    """What a reader made of a case.
-
-    Attributes
-    ----------
-    decision : str
-        ``approved``, ``rejected``, or empty while it is not signed off.
-    errors : Errors
-        Of the registration as the reader left it, at the landmarks that count and did not guide it.
-    """
-
-    decision: str = ""
-    errors: Errors = NO_ERRORS
-
-
-@dataclass(frozen=True, eq=False)
-class CohortCase:
-    """One pullback of the cohort.
-
-    Attributes
-    ----------
-    case_id, patient, vessel : str
-        As in cohort.csv. A case without a patient counts as a patient of its own.
-    state : str
-        ``done``; ``failed``, which has no result that counts; ``broken``, whose result cannot be read;
-        or ``waiting``.
-    verdict : str
-        Of the program; empty where there is none.
-    reasons : tuple of str
-        Why it failed, cannot be read, or a person must look.
-    margin, seconds : float
-        As in registration.json and cohort.csv; NaN where not known.
-    method : str
-        Which one the result is of.
-    frames : int
-        Of the pullback.
-    errors : mapping of str to Errors
-        By method, those that count.
-    residuals : Errors
-        Of the result, at landmarks that guided it.
-    review : Reviewed or None
-        None where nobody has reviewed it.
-    sketch : Sketch or None
-        None where there is no result.
-    settings, provenance : mapping
-        Of registration.json.
-    problems : tuple of str
-        What could not be read besides.
-    """
-
-    case_id: str
-    patient: str
-    vessel: str = ""
-    state: State = "done"
-    verdict: str = ""
-    reasons: tuple[str, ...] = ()
-    margin: float = math.nan
-    seconds: float = math.nan
-    method: str = ""
-    frames: int = 0
-    errors: Mapping[str, Errors] = field(default_factory=dict)
-    residuals: Errors = NO_ERRORS
-    review: Reviewed | None = None
-    sketch: Sketch | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-
-    @property
-    def guides(self) -> tuple[str, ...]:
-        """Landmarks that guided the result."""
-        return _guides(self.settings)
-
-    def errors_by(self, method: str) -> Errors:
-        """Return the errors that count, by a method or after review."""
-        if method == REVIEWED:
-            return self.review.errors if self.review else NO_ERRORS
-        return self.errors.get(method, NO_ERRORS)
-
-
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """All cases.
-
-    Attributes
-    ----------
-    folder : Path
-        Where they are.
-    cases : tuple of CohortCase
-        In the manifest's order.
-    work : tuple of WorkItem
-        The results, the riskiest first.
-    method : str
-        Which one most results are of.
-    notes : tuple of str
-        What a reader of the report should know.
-    """
-
-    folder: Path
-    cases: tuple[CohortCase, ...]
-    work: tuple[WorkItem, ...]
-    method: str
-    notes: tuple[str, ...] = ()
-
-    def of_state(self, *states: State) -> tuple[CohortCase, ...]:
-        """Return the cases in some states."""
-        return tuple(each for each in self.cases if each.state in states)
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Methods that have errors: that of the results first, others in the order of all tables."""
-        found = {name for each in self.cases for name, errors in each.errors.items() if len(errors)}
-        known = list(TITLES)
-        place = {name: known.index(name) if name in known else len(known) for name in found}
-        return tuple(sorted(found, key=lambda name: (name != self.method, place[name], name)))
 
 
 def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:
@@ -229,10 +81,10 @@ def _listed(path: Path) -> tuple[dict[str, Mapping[str, str]], list[str]]:
     return {name: {k: v for k, v in row.items() if isinstance(v, str)} for name, row in rows.items()}, []
 
 
-def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> CohortCase:
+def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> MeasuredCase:
     """Read one case; one without a row in the table, or without that table, is done if it has a result."""
     told = row or {}
-    case = CohortCase(
+    case = MeasuredCase(
         name,
         told.get("patient", "").strip() or f"case {name}",
         told.get("vessel", "").strip(),
@@ -242,13 +94,13 @@ def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> CohortCase:
     if status != "done":
         state: State = "failed" if status else "waiting"
         reason = told.get("reason", "").strip() or ("could not be registered" if status else NOT_RUN)
-        return _with(case, state=state, reasons=(reason,))
+        return replace(case, state=state, reasons=(reason,))
     place = folder / CASES / name
     if not is_folder(place):
         place = folder / name
     registration, why = _tried(folder, lambda: _own_registration(place, name))
     if registration is None:
-        return _with(case, state="broken", reasons=(why,))
+        return replace(case, state="broken", reasons=(why,))
     return _measured(folder, place, case, registration)
 
 
@@ -260,7 +112,7 @@ def _own_registration(place: Path, name: str) -> Registration:
     return registration
 
 
-def _measured(folder: Path, place: Path, case: CohortCase, registration: Registration) -> CohortCase:
+def _measured(folder: Path, place: Path, case: MeasuredCase, registration: Registration) -> MeasuredCase:
     path = registration.path
     method = str(registration.settings.get("method", "result"))
     problems = []
@@ -276,7 +128,7 @@ def _measured(folder: Path, place: Path, case: CohortCase, registration: Registr
         if found is not None and other != method:
             errors[other] = found.counted
     review, why = _tried(folder, lambda: _reviewed(place, case.case_id))
-    return _with(
+    return replace(
         case,
         verdict=registration.verdict,
         reasons=registration.reasons,
@@ -320,14 +172,8 @@ def _reviewed(place: Path, name: str) -> Reviewed | None:
     if registration is None:
         return Reviewed(decision)
     counting = [each.landmark for each in review.landmarks if each.counts]
-    free = unguided(landmark_errors(registration.path, counting), _guides(registration.settings))
+    free = unguided(landmark_errors(registration.path, counting), guides_of(registration.settings))
     return Reviewed(decision, errors_from(free, registration.path))
-
-
-def _guides(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Ids of landmarks that guided; none where the file holds something else there."""
-    found = settings.get("guides")
-    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _tried(folder: Path, read: Callable[[], T]) -> tuple[T | None, str]:
@@ -340,19 +186,8 @@ def _tried(folder: Path, read: Callable[[], T]) -> tuple[T | None, str]:
         return None, error.strerror or str(error)
 
 
-def _with(case: CohortCase, **changes: Any) -> CohortCase:
-    return CohortCase(**{**vars(case), **changes})
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def pooled(cases: Sequence[CohortCase], method: str, column: str) -> tuple[FloatArray, npt.NDArray[np.str_]]:
-    """Values (N,) of a column of a method's errors in all cases, and the patient of each (N,)."""
-    parts = [getattr(each.errors_by(method), column) for each in cases]
-    patients = np.array([each.patient for each in cases], dtype=np.str_)
-    return np.concatenate([np.zeros(0), *parts]), np.repeat(patients, [len(part) for part in parts])

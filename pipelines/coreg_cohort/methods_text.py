@@ -12,7 +12,7 @@ from coreg.report.tables import Table, flat_table
 from coreg.stretches import counted
 from coreg.validation.cluster_bootstrap import RESAMPLES
 from coreg_cohort.comparison import SEED
-from coreg_cohort.measured import Cohort, CohortCase
+from coreg_cohort.measured_case import Cohort, MeasuredCase
 
 # What of a registration's provenance differs by case in every cohort, or is no version.
 _NOT_VERSIONS = ("inputs_sha256", "notes", "case_id", "command")
@@ -45,7 +45,7 @@ def _cohort_text(cohort: Cohort) -> str:
     return text
 
 
-def _why(case: CohortCase) -> str:
+def _why(case: MeasuredCase) -> str:
     if case.state == "broken":
         return "the result cannot be read"
     return "; ".join(case.reasons).rstrip(".")
@@ -55,7 +55,7 @@ def _were(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
-def _who(cases: Sequence[CohortCase]) -> str:
+def _who(cases: Sequence[MeasuredCase]) -> str:
     """Count pullbacks, and the vessels and patients they are of."""
     vessels = {(each.patient, each.vessel) for each in cases}
     patients = {each.patient for each in cases}
@@ -99,7 +99,7 @@ def _registration_text(cohort: Cohort) -> str:
     return text
 
 
-def _sources(cases: Sequence[CohortCase]) -> str:
+def _sources(cases: Sequence[MeasuredCase]) -> str:
     """Say where the lumens came from, as far as the files tell."""
     names = (("ccta_lumen", "CCTA"), ("pullback_lumen", "pullback"))
     told = [

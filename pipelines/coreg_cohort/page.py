@@ -24,7 +24,8 @@ from coreg_cohort.comparison import (
     trusts,
 )
 from coreg_cohort.listings import all_cases, failures
-from coreg_cohort.measured import Cohort, read_cohort
+from coreg_cohort.measured import read_cohort
+from coreg_cohort.measured_case import Cohort
 from coreg_cohort.methods_text import differing, paragraphs, settings_table, version_table
 from coreg_cohort.triage import Suspect, asks, suspects
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from coreg.report.style import AFTER, DOUBT, LANDMARK, PULLBACK, as_svg_uri, spans
 from coreg_cohort.landmark_tables import Errors
-from coreg_cohort.measured import Sketch
+from coreg_cohort.measured_case import Sketch
 
 FloatArray = npt.NDArray[np.float64]
 

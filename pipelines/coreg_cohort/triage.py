@@ -11,7 +11,7 @@ import numpy as np
 from coreg.io.files import is_there
 from coreg.io.work_list import CASES, LARGE_ERROR_MM, WorkItem
 from coreg.report.tables import number
-from coreg_cohort.measured import Cohort, CohortCase
+from coreg_cohort.measured_case import Cohort, MeasuredCase
 from coreg_cohort.thumbnail import picture
 
 # A list without a single case would leave a reader with nothing to check.
@@ -76,7 +76,7 @@ def link(folder: Path, case_id: str, name: str) -> str:
     return ""
 
 
-def _suspect(folder: Path, item: WorkItem, case: CohortCase, *, pictured: bool) -> Suspect:
+def _suspect(folder: Path, item: WorkItem, case: MeasuredCase, *, pictured: bool) -> Suspect:
     patient = case.patient if case.patient.startswith("case ") else f"patient {case.patient}"
     known = np.isfinite(item.margin)
     facts = [patient, case.vessel, f"margin {number(100.0 * item.margin, 0)} %" if known else ""]

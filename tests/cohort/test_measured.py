@@ -9,7 +9,8 @@ from coreg.errors import InputError
 from coreg.io.review_files import save_review
 from coreg.landmarks import Landmark
 from coreg.review import Review, ReviewedLandmark, SignOff
-from coreg_cohort.measured import REVIEWED, read_cohort
+from coreg_cohort.measured import read_cohort
+from coreg_cohort.measured_case import REVIEWED
 
 NAN = float("nan")
 
