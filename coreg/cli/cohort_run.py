@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +14,10 @@ import typer
 
 from coreg import __version__
 from coreg.cli.cohort_case import PRELOAD, CohortSettings, run_case
+from coreg.cli.cohort_identity import leaks_of
 from coreg.cli.console import RESEARCH_ONLY, Console, aligned, part_of
 from coreg.errors import InputError
+from coreg.io.files import unusable
 
 if TYPE_CHECKING:
     from coreg_cohort.records import Record
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from coreg_cohort.slurm import SlurmOptions
     from coreg_cohort.unattended import Plan
 
+NO_IDENTITY = (
+    "none: do not pass this folder on; remove the files that are named above, and report it as a bug of "
+    "coreg, without the files"
+)
 # Of a list in the terminal; all are in cohort.csv.
 MOST_SHOWN = 20
 
@@ -85,9 +91,14 @@ def run_cohort(asked: Asked, console: Console) -> int:
             preload=PRELOAD,
             progress=lambda now: progress(_stage(now), 0.95 * now.ended / max(1, now.total)),
         )
-        page = write_cohort_report(asked.out, progress=part_of(progress, 0.95, 1.0))
-    outcome = _Outcome(records, asked.out / "cohort.csv", page)
+        page = write_cohort_report(asked.out, progress=part_of(progress, 0.95, 0.98))
+        found = leaks_of(plan, part_of(progress, 0.98, 1.0))
+    for each in found:
+        console.note(f"identity found: {each.file} holds {each.attribute} of case {each.case_id}")
+    outcome = _Outcome(records, asked.out / "cohort.csv", page, tuple(sorted({each.file for each in found})))
     console.outcome(outcome.text(), outcome.data())
+    if found:
+        raise unusable(out, "", found=_holding(outcome.telling), expected=NO_IDENTITY)
     return len(outcome.failed)
 
 
@@ -145,6 +156,12 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _holding(files: Sequence[str]) -> str:
+    """Say how many files hold a part of an identity."""
+    several = len(files) != 1
+    return f"{len(files)} file{'s' * several} that hold{'s' * (not several)} a patient's identity"
+
+
 @dataclass(frozen=True)
 class _Outcome:
     """What came of a run, and where to look."""
@@ -152,6 +169,7 @@ class _Outcome:
     records: Mapping[str, Record]
     table: Path
     page: Path
+    telling: tuple[str, ...] = ()
 
     @property
     def failed(self) -> dict[str, str]:
@@ -168,6 +186,7 @@ class _Outcome:
             *(("", f"- {name}: {reason}") for name, reason in list(self.failed.items())[:MOST_SHOWN]),
             ("table", str(self.table)),
             ("report", str(self.page)),
+            ("identity", _holding(self.telling) if self.telling else "none found"),
         ]
         return aligned(rows)
 
@@ -178,5 +197,6 @@ class _Outcome:
             "failed": self.failed,
             "table": self.table,
             "report": self.page,
+            "identity_found_in": list(self.telling),
             "use": RESEARCH_ONLY,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydicom.tag import BaseTag, Tag
 
 import coreg
 import coreg_cohort
+from coreg.errors import InputError
 from coreg.io.case_file import named_paths, read_case_file
 from coreg.io.dicom_headers import UNREADABLE, dicom_files, quiet_dicom
 from coreg.io.dicom_series import series_folder
@@ -61,7 +63,7 @@ def identity_of(case_path: Path, case_id: str, *, known_as: Iterable[str] = ()) 
 
     Left out is what cannot be told apart from other content: fewer than 4 characters, fewer than 6 digits,
     words such as ``ANONYMOUS``, words of the program itself (a patient called Black is looked for with the
-    given name only), and what the case's own ids say openly. Files that cannot be read say nothing.
+    given name only), and what the case's own ids say openly. Images that cannot be read say nothing.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def identity_of(case_path: Path, case_id: str, *, known_as: Iterable[str] = ()) 
     Raises
     ------
     InputError
-        If the case.toml or a folder of images cannot be read.
+        If the case.toml cannot be read.
     """
     case = read_case_file(case_path)
     open_names = {
@@ -96,12 +98,19 @@ def identity_of(case_path: Path, case_id: str, *, known_as: Iterable[str] = ()) 
 def _dicom_of(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
-        if is_folder(path):
-            found |= dict.fromkeys(dicom_files(path))
-        elif path.exists() and is_dicom_file(path):
-            series = series_folder(path)
-            found |= dict.fromkeys([path] if series is None else dicom_files(series, deep=False))
+        # The run of the case says why it cannot be read; then nothing of it is in the output.
+        with suppress(InputError, OSError):
+            found |= dict.fromkeys(_dicom_at(path))
     return list(found)
+
+
+def _dicom_at(path: Path) -> list[Path]:
+    if is_folder(path):
+        return dicom_files(path)
+    if not path.exists() or not is_dicom_file(path):
+        return []
+    series = series_folder(path)
+    return [path] if series is None else dicom_files(series, deep=False)
 
 
 def _told_by(file: Path) -> Iterator[tuple[str, str]]:

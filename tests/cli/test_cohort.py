@@ -1,6 +1,8 @@
 import csv
+import gzip
 import shutil
 
+import pydicom
 import pytest
 
 pytest.importorskip("distributed", reason="needs the cohort extra: pip install coreg[cohort]")
@@ -108,3 +110,48 @@ def test_the_script_for_slurm_can_be_read_before_anything_is_submitted(coreg, tm
     refused = coreg("cohort", "job-script", tmp_path / "slurm.toml")
     assert refused.status == 3
     assert "did you mean queue?" in refused.err
+
+
+@pytest.mark.slow
+def test_a_patient_found_in_the_output_stops_the_study_from_being_passed_on(coreg, ct_files, chest, tmp_path):
+    # Too few slices: the case fails in a second, and its folder is searched all the same.
+    ct_files.series(tmp_path / "P001" / "ccta", chest[:3])
+    (tmp_path / "P001" / "case.toml").write_text(
+        'id = "P001"\n[ccta]\nimage = "ccta"\nostium = [0.0, 0.0, 900.0]\ndistal = [9.0, 0.0, 900.0]\n'
+        '[pullback]\nlumen = "lumen.csv"\nmodality = "OCT"\ncatheter_type = "rotating"\n'
+    )
+    (tmp_path / "P001" / "lumen.csv").write_text("frame,kind,point,x_mm,y_mm\n")
+    (tmp_path / "manifest.csv").write_text("case_id,case\nP001,P001\n")
+    out = tmp_path / "out"
+    clean = coreg("cohort", "run", tmp_path / "manifest.csv", "--out", out, "--json")
+    assert clean.status == 5, clean.err
+    assert clean.data["identity_found_in"] == []
+    (out / "methods" / "rigid" / "P001").mkdir(parents=True)
+    (out / "methods" / "rigid" / "P001" / "of_zzgiven.txt").write_text("seen by Zzphysician")
+    found = coreg("cohort", "run", tmp_path / "manifest.csv", "--out", out)
+    assert found.status == 3
+    for attribute in ("PatientName", "ReferringPhysicianName"):
+        assert f"identity found: methods/rigid/P001/of_***.txt holds {attribute} of case P001" in found.err
+    assert "1 file that holds a patient's identity" in found.err
+    assert "do not pass this folder on" in found.err
+    assert not [each for each in ct_files.identity if each.lower() in (found.out + found.err).lower()]
+
+
+@pytest.mark.slow
+def test_no_identity_of_a_patient_in_dicom_is_in_the_output_of_a_study(coreg, ct_files, tmp_path):
+    assert coreg("phantom", "--dicom", "--seed", 7, "--out", tmp_path / "in").status == 0
+    for file in (tmp_path / "in").rglob("*.dcm"):
+        made = pydicom.dcmread(file)
+        made.PatientName, made.PatientID, made.PatientBirthDate = "Zzsurname^Zzgiven", "ZZID4711", "19010203"
+        made.AccessionNumber, made.ReferringPhysicianName = "ZZACCESSION", "Zzphysician"
+        made.save_as(file)
+    out = tmp_path / "out"
+    done = coreg("cohort", "run", tmp_path / "in" / "manifest.csv", "--out", out, "--workers", 1)
+    assert done.status == 0, done.err
+    assert "none found" in done.out
+    # Also by the plainest of searches.
+    texts = [each.read_bytes().lower() for each in out.rglob("*") if each.is_file()]
+    texts += [gzip.decompress(each.read_bytes()).lower() for each in out.rglob("*.gz")]
+    assert len(texts) > 10
+    for value in ct_files.identity:
+        assert not [text for text in texts if value.lower().encode() in text]

@@ -206,3 +206,9 @@ def test_an_identity_shows_no_value_when_it_is_printed(case):
     text = repr(identity_of(case(), "P001")).lower()
     assert "zdenka" not in text
     assert "zzid" not in text
+
+
+def test_a_case_whose_images_cannot_be_read_has_no_identity(case):
+    path = case()
+    (path.parent / "ccta").rename(path.parent / "moved")
+    assert identity_of(path, "P001").values == {}
