@@ -9,8 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-from fake_work import take_memory
-
 from coreg.errors import RegistrationError
 from coreg.io.result_folder import replaced_folder
 from coreg_cohort.unattended import Where, planned, run_planned
@@ -28,6 +26,9 @@ def register(case_path, out, case_id, seconds):
     if "hangs" in text:
         time.sleep(600.0)
     if "hungry" in text:
+        # Not above: it is found only once a fixture has said where.
+        from fake_work import take_memory
+
         take_memory(5.0)
     with replaced_folder(out / "cases" / case_id, case_id) as folder:
         (folder / "registration.json").write_text(json.dumps({"case_id": case_id}))
