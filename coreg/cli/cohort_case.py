@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import typer
+
 from coreg.cli.compute import Wanted, register_case
 from coreg.cli.console import lines, plain
 from coreg.cli.landmarks import mean_absolute
+from coreg.errors import InputError
 
 if TYPE_CHECKING:
     from coreg.validation import LandmarkError
@@ -75,7 +78,11 @@ def run_case(case_path: Path, cohort: Path, case_id: str, settings: CohortSettin
         leave_one_out=settings.leave_one_out,
     )
     out = cohort / "cases" / case_id
-    outcome = register_case(case_path, out, wanted, progress=lines(print))
+    try:
+        outcome = register_case(case_path, out, wanted, progress=lines(print))
+    except typer.BadParameter as error:
+        # On the command line that is wrong usage; here it is a reason like others.
+        raise InputError(str(error)) from error
     for method in settings.compare:
         print(f"comparing with {method}", flush=True)
         _compare(case_path, out, cohort / METHODS / method / case_id, method, settings)

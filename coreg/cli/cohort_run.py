@@ -76,7 +76,7 @@ def run_cohort(asked: Asked, console: Console) -> int:
         return 0
     where = Where(
         asked.cluster,
-        asked.workers or len(os.sched_getaffinity(0)),
+        asked.workers or _cores(),
         slurm,
         asked.time_limit_s,
         asked.memory_limit_gb,
@@ -100,6 +100,13 @@ def run_cohort(asked: Asked, console: Console) -> int:
     if found:
         raise unusable(out, "", found=_holding(outcome.telling), expected=NO_IDENTITY)
     return len(outcome.failed)
+
+
+def _cores() -> int:
+    """Cores that this program may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _slurm_options(asked: Asked) -> SlurmOptions | None:

@@ -5,6 +5,9 @@ import shutil
 import pydicom
 import pytest
 
+from coreg.cli.cohort_case import CohortSettings, run_case
+from coreg.errors import InputError
+
 pytest.importorskip("distributed", reason="needs the cohort extra: pip install coreg[cohort]")
 
 
@@ -99,6 +102,15 @@ def test_where_nothing_can_run_it_is_said_and_nothing_is_lost(coreg, study, tmp_
     assert done.status in {2, 3}
     assert names in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_result_folder_with_other_things_in_it_is_a_plain_reason(study, tmp_path):
+    folder = tmp_path / "out" / "cases" / "A"
+    folder.mkdir(parents=True)
+    (folder / "thesis.docx").write_text("years of work")
+    with pytest.raises(InputError, match=r"thesis\.docx"):
+        run_case(study.parent / "A" / "case.toml", tmp_path / "out", "A", CohortSettings())
+    assert (folder / "thesis.docx").read_text() == "years of work"
 
 
 def test_the_script_for_slurm_can_be_read_before_anything_is_submitted(coreg, tmp_path):
