@@ -44,7 +44,8 @@ class Desk(QObject):
         self.state_folder = user_state_path("coreg", appauthor=False)
         self.reviewer = _user()
         self._ask = ask
-        self.ask_case = self._ask_case_in_dialog
+        # Who answers questions without dialogs names cases without one, too.
+        self.ask_case = self._ask_case_in_dialog if ask is None else lambda _case_id, _path: None
         self._case_places: list[Path] = []
         self._dock: QDockWidget | None = None
         self._job: Job | None = None
