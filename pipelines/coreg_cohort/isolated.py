@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -295,7 +296,8 @@ def _print_into(log: Path) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
         os.dup2(handle, number)
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     os.close(handle)
     # A crash in C code leaves the Python lines that led to it.
     faulthandler.enable()
@@ -304,7 +306,8 @@ def _print_into(log: Path) -> None:
 def _outcome(call: bytes) -> _Sent:
     """Call the function; whatever it raises, or its import, becomes a reason."""
     try:
-        work, arguments = pickle.loads(call)  # noqa: S301 - it comes from the parent process
+        # By hand, so that a failing import is a reason, too; multiprocessing would do the same.
+        work, arguments = pickle.loads(call)  # noqa: S301 - from the parent's own pipe, never from a file
         # Only what a record can hold goes on, and it is the same whether it was just made or read again.
         facts = json.loads(json.dumps(plain_json(dict(work(*arguments)))))
     except CoregError as error:

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,7 +124,7 @@ def _measured(folder: Path, place: Path, case: MeasuredCase, registration: Regis
         if own is not None:
             errors[method], residuals = own
     for other, table in _compared(folder, case.case_id):
-        found, why = _tried(folder, lambda table=table: read_errors(table))  # type: ignore[misc]
+        found, why = _tried(folder, partial(read_errors, table))
         problems.append(why)
         if found is not None and other != method:
             errors[other] = found.counted

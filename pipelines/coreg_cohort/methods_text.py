@@ -162,7 +162,7 @@ def version_table(cohort: Cohort) -> Table:
 def settings_table(cohort: Cohort) -> Table:
     """List all settings; where cases differ, all values with the number of cases of each."""
     tables = [flat_table(_shared(each.settings)) for each in cohort.of_state("done")]
-    rows = [{name: value for name, value in table.rows} for table in tables]  # noqa: C416
+    rows = [{row[0]: row[1] for row in table.rows} for table in tables]
     names = dict.fromkeys(name for each in rows for name in each)
     values = [[name, _values(each[name] for each in rows if name in each)] for name in names]
     return Table(("setting", "value"), values, words=(0, 1), long=True)

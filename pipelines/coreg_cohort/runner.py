@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,7 @@ def _what_became(future: Future[Any]) -> Ended:
     except KilledWorker as error:
         times = error.allowed_failures + 1
         return Ended("failed", f"its worker died {times} times, the last at {error.last_worker.address}")
+    # Whatever Dask raises for one case, such as what cannot be sent, is that case's reason: the others go on.
     except Exception as error:
         return Ended("failed", f"its worker could not run it: {type(error).__name__}: {error}")
     return ended
@@ -169,20 +170,17 @@ def _advanced(now: Progress, ended: Ended, seconds: float) -> Progress:
     return Progress(count, now.failed + (ended.status == "failed"), now.total, left)
 
 
-class _scheduler_there:  # noqa: N801 - used as a context manager
+@contextmanager
+def _scheduler_there(client: Client) -> Iterator[None]:
     """Tell the user when it is the scheduler that has gone."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, CancelledError)) and not isinstance(error, TimeoutError):
-            where = self._client.scheduler.address if self._client.scheduler else "unknown"
-            msg = f"the scheduler at {where} is gone; start it and run again: what has ended is kept"
-            raise InputError(msg) from error
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, CancelledError) as error:
+        where = client.scheduler.address if client.scheduler else "unknown"
+        msg = f"the scheduler at {where} is gone; start it and run again: what has ended is kept"
+        raise InputError(msg) from error
 
 
 def _stop(client: Client, name: str, futures: list[Future[Any]]) -> None:
