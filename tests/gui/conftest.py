@@ -107,3 +107,28 @@ def wrong(result, registration, truth):
     )
     write_registration(result, replace(registration, path=moved), case_id="sample-OCT")
     return result
+
+
+@pytest.fixture
+def desk(qtbot, tmp_path):
+    """A viewer with nothing open yet; ``desk.answers`` answers what it asks, which is in ``desk.asked``."""
+    import napari
+
+    from coreg_napari.desk import Desk
+
+    viewer = napari.Viewer(show=True)
+    answers, asked = [], []
+
+    def ask(question, names):
+        asked.append(question)
+        return answers.pop(0) if answers else names[-1]
+
+    desk = Desk(viewer, ask=ask)
+    desk.answers, desk.asked = answers, asked
+    desk.state_folder = tmp_path / "state"
+    desk.reviewer = "R1"
+    yield desk
+    if not desk.closed:
+        answers[:] = ["Discard"]
+        viewer.close()
+    qtbot.wait(50)

@@ -32,31 +32,6 @@ WAIT_MS = 60_000
 CASE_ID = "sample-OCT"
 
 
-@pytest.fixture
-def desk(qtbot, tmp_path):
-    """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
-    import napari
-
-    from coreg_napari.desk import Desk
-
-    viewer = napari.Viewer(show=True)
-    answers, asked = [], []
-
-    def ask(question, names):
-        asked.append(question)
-        return answers.pop(0) if answers else names[-1]
-
-    desk = Desk(viewer, ask=ask)
-    desk.answers, desk.asked = answers, asked
-    desk.state_folder = tmp_path / "state"
-    desk.reviewer = "R1"
-    yield desk
-    if not desk.closed:
-        answers[:] = ["Discard"]
-        viewer.close()
-    qtbot.wait(50)
-
-
 def open_and_wait(desk, path, qtbot):
     before = desk.window
     desk.open(path)

@@ -26,25 +26,6 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def desk(qtbot, tmp_path):
-    """A viewer with nothing open yet; what it asks is answered by ``desk.answers``."""
-    import napari
-
-    from coreg_napari.desk import Desk
-
-    viewer = napari.Viewer(show=True)
-    answers = []
-    desk = Desk(viewer, ask=lambda _question, names: answers.pop(0) if answers else names[-1])
-    desk.answers = answers
-    desk.state_folder = tmp_path / "state"
-    desk.reviewer = "R1"
-    yield desk
-    answers[:] = ["Discard"]
-    viewer.close()
-    qtbot.wait(50)
-
-
-@pytest.fixture
 def opened(desk, result, qtbot):
     """The window of the patient's result."""
     return open_and_wait(desk, result, qtbot)
