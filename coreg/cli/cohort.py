@@ -24,6 +24,14 @@ class Other(StrEnum):
     bspline = "bspline"
 
 
+class Stages(StrEnum):
+    """A stage of a case."""
+
+    segment = "segment"
+    register = "register"
+    validate = "validate"
+
+
 @cohort.command(
     epilog="Example: coreg cohort run manifest.csv --out study --workers 4 --compare rigid --compare dtw"
 )
@@ -56,9 +64,28 @@ def run(
         list[Other] | None,
         typer.Option("--compare", help="Measure another method at the landmarks too; may be repeated."),
     ] = None,
+    stage: Annotated[
+        list[Stages] | None,
+        typer.Option("--stage", help="Run this stage alone; may be repeated; default: all three."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run the stages also where nothing has changed.")
+    ] = False,
     device: Annotated[Device, typer.Option("--device", help="Where each case computes.")] = Device.auto,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch",
+            min=1,
+            help="Cases that are refined together; default: 16 with --device cuda, else 1.",
+        ),
+    ] = None,
     use_landmarks: Annotated[
         bool, typer.Option("--use-landmarks", help="Let landmarks guide where a case has them.")
+    ] = False,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option("--leave-one-out", help="Also measure each landmark on a path found without it."),
     ] = False,
     time_limit: Annotated[
         float,
@@ -80,7 +107,8 @@ def run(
 
     Cases that are done already, with the same inputs, settings and version, are not run again: after an
     interruption the same command goes on. A case that crashes, hangs or needs too much memory fails alone,
-    with a reason and a log. Reviews are used and never overwritten.
+    with a reason and a log. Reviews are used and never overwritten: landmarks that a reader accepted or
+    corrected take the place of the case's own.
     """
     from coreg.cli.cohort_case import CohortSettings
     from coreg.cli.cohort_run import Asked, run_cohort
@@ -92,11 +120,15 @@ def run(
         device.value,
         seed,
         use_landmarks=use_landmarks,
+        leave_one_out=leave_one_out,
     )
     asked = Asked(
         manifest,
         out,
         settings,
+        stages=tuple(each.value for each in stage or Stages),
+        batch=batch,
+        again=again,
         workers=workers,
         cluster=cluster,
         cluster_options=cluster_options,

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from coreg.cli.compute import Wanted, register_case
+from coreg.cli.compute import LANDMARKS, Wanted, register_case
 from coreg.cli.console import lines, plain
-from coreg.cli.landmarks import mean_absolute
-from coreg.errors import InputError
+from coreg.cli.landmarks import MEAN_ERRORS, landmarks_in_force, mean_absolute, measure_result
+from coreg.cli.outlining import segment_on_its_own
+from coreg.errors import CoregError, InputError
+from coreg.io.outlines import SEGMENTATION
+from coreg.io.review_files import LANDMARKS as REVIEWED
+from coreg.io.work_list import CASES, METHODS, VALIDATION
 
 if TYPE_CHECKING:
-    from coreg.validation import LandmarkError
+    from coreg.case import Case
+    from coreg.result import Registration
+    from coreg.settings import RegistrationSettings
 
 Method = Literal["nonrigid", "rigid", "dtw", "dp", "bspline"]
-METHODS = "methods"
 # Loaded once per worker, before any case: torch alone takes seconds.
 PRELOAD = ("coreg.cli.cohort_case", "coreg.registration", "coreg.report", "coreg.io.reviewable")
 
@@ -49,8 +57,15 @@ class CohortSettings:
     leave_one_out: bool = False
 
 
-def run_case(case_path: Path, cohort: Path, case_id: str, settings: CohortSettings) -> dict[str, Any]:
-    """Register one case into a cohort's folder.
+def run_case(
+    case_path: Path,
+    cohort: Path,
+    case_id: str,
+    settings: CohortSettings,
+    stages: Sequence[str],
+    solved: Path | None = None,
+) -> dict[str, Any]:
+    """Run stages of one case into a cohort's folder.
 
     Parameters
     ----------
@@ -62,72 +77,145 @@ def run_case(case_path: Path, cohort: Path, case_id: str, settings: CohortSettin
         Its id.
     settings : CohortSettings
         How.
+    stages : sequence of str
+        Some of ``segment``, ``register`` and ``validate``. Those before the first have run already.
+    solved : Path, optional
+        Its registration, found together with others; where it is not there, the case is registered by itself.
 
     Returns
     -------
     dict
-        What the cohort's tables say of it: verdict, reasons, margin, mean absolute errors at the landmarks
-        that did not guide, and their number.
+        What the cohort's tables say of it: of a registration verdict, reasons and margin, of a validation
+        mean absolute errors at the landmarks that count, and their number.
     """
-    wanted = Wanted(
+    result = cohort / CASES / case_id
+    facts: dict[str, Any] = {}
+    if "register" in stages:
+        wanted = dataclasses.replace(
+            _wanted(case_path, result, settings),
+            segmentation=None if "segment" in stages else result / SEGMENTATION,
+            solved=solved if solved is not None and solved.exists() else None,
+        )
+        registration = _register(case_path, result, wanted)
+        _compare(case_path, result, cohort / METHODS, settings)
+        facts |= {name: getattr(registration, name) for name in ("verdict", "reasons", "margin")}
+    elif "segment" in stages:
+        segment_on_its_own(case_path, result, threads=1, progress=lines(print))
+    if "validate" in stages:
+        facts |= _validate(case_path, result, cohort / METHODS)
+    return plain(facts)
+
+
+def _wanted(case_path: Path, result: Path, settings: CohortSettings) -> Wanted:
+    """Say how a case is registered; landmarks guide where there are any."""
+    from coreg.io.case_file import read_case_file
+
+    landmarks = landmarks_in_force(read_case_file(case_path), result)
+    guides = any(each.paired for each in landmarks.landmarks)
+    return Wanted(
         settings.method,
         settings.device,
         settings.seed,
         1,
-        use_landmarks=settings.use_landmarks,
-        leave_one_out=settings.leave_one_out,
+        use_landmarks=settings.use_landmarks and guides,
+        leave_one_out=settings.leave_one_out and guides,
+        landmarks=result / REVIEWED if landmarks.reviewed and guides else None,
     )
-    out = cohort / "cases" / case_id
+
+
+def _register(case_path: Path, result: Path, wanted: Wanted) -> Registration:
     try:
-        outcome = register_case(case_path, out, wanted, progress=lines(print))
+        return register_case(case_path, result, wanted, progress=lines(print)).registration
     except typer.BadParameter as error:
         # On the command line that is wrong usage; here it is a reason like others.
         raise InputError(str(error)) from error
+
+
+def _compare(case_path: Path, result: Path, methods: Path, settings: CohortSettings) -> None:
+    """Register by other methods what was segmented already, and keep their paths, and those alone."""
+    for other in methods.glob(f"*/{result.name}"):
+        if other.parent.name not in settings.compare:
+            shutil.rmtree(other)
+    if not settings.compare:
+        return
+    from coreg.io.results import replaced_folder, write_frames, write_registration
+    from coreg.registration import solve
+
+    case, wanted = _outlined_case(case_path, result, settings)
     for method in settings.compare:
         print(f"comparing with {method}", flush=True)
-        _compare(case_path, out, cohort / METHODS / method / case_id, method, settings)
-    registration = outcome.registration
-    facts = {
-        "verdict": registration.verdict,
-        "reasons": registration.reasons,
-        "margin": registration.margin,
-        **errors_of(outcome.errors, outcome.left_out, registration.guides),
-    }
-    return plain(facts)
+        solved = solve(case, settings=wanted, method=method, device=settings.device, threads=1)
+        with replaced_folder(methods / method / case.id, case.id) as folder:
+            write_frames(folder / "frames.csv", solved.registration.path)
+            write_registration(folder, solved.registration, case_id=case.id)
 
 
-def errors_of(
-    errors: Sequence[LandmarkError], left_out: Sequence[LandmarkError], guides: Container[str]
-) -> dict[str, Any]:
-    """Mean absolute errors at landmarks that did not guide; where all did, at those left out."""
-    from coreg.validation import unguided
-
-    free = unguided(errors, guides) or tuple(left_out)
-    names = ("error_frames", "error_mm", "error_deg")
-    return {"landmarks": len(free), **{name: mean_absolute(free, name) if free else None for name in names}}
-
-
-def _compare(case_path: Path, result: Path, out: Path, method: Method, settings: CohortSettings) -> None:
-    """Register by another method what was segmented already, and keep its path and errors."""
-    from coreg.io.results import replaced_folder, write_frames, write_registration, write_validation
-    from coreg.io.reviewable import open_reviewable
-    from coreg.registration import solve
+def _outlined_case(
+    case_path: Path, result: Path, settings: CohortSettings
+) -> tuple[Case, RegistrationSettings]:
+    """Read a case with the outlines that were segmented, but no images, and how it is registered."""
+    from coreg.io.case_file import load_case
+    from coreg.io.outlines import read_outlines, with_outlines
     from coreg.settings import RegistrationSettings, surface_of
-    from coreg.validation import landmark_errors
 
-    case = open_reviewable(result, case=case_path).case
-    segmented = (result / "segmentation" / "ccta_lumen.nii.gz").exists()
-    surface = surface_of("segmented" if segmented else "outlined")
-    found = solve(
-        case,
-        settings=RegistrationSettings(surface=surface, seed=settings.seed),
-        method=method,
+    given = load_case(case_path)
+    outlines = read_outlines(result / SEGMENTATION, given)
+    surface = surface_of("outlined" if outlines.ccta is None else "segmented")
+    case = dataclasses.replace(with_outlines(given, outlines), image=None, pullback_images=None)
+    return case, RegistrationSettings(surface=surface, seed=settings.seed)
+
+
+def register_together(cases: Sequence[tuple[Path, Path, Path]], settings: CohortSettings) -> dict[str, Any]:
+    """Register cases as one batch, and leave what is found to be completed case by case.
+
+    Parameters
+    ----------
+    cases : sequence of (Path, Path, Path)
+        Of each its case.toml, its result folder with what was segmented, and the file that its registration
+        goes to. A case that cannot be used or registered gets none: when it is run by itself it says why.
+    settings : CohortSettings
+        How.
+    """
+    from coreg.io.results import write_registration
+    from coreg.registration import register_many
+
+    opened: list[tuple[Path, Case, RegistrationSettings]] = []
+    for case_path, result, to in cases:
+        with suppress(CoregError, OSError):
+            opened.append((to, *_outlined_case(case_path, result, settings)))
+            print(f"read {result.name}", flush=True)
+    found = register_many(
+        [case for _, case, _ in opened],
+        settings=[wanted for *_, wanted in opened],
         device=settings.device,
-        threads=1,
-    ).registration
-    with replaced_folder(out, case.id) as folder:
-        write_frames(folder / "frames.csv", found.path)
-        write_registration(folder, found, case_id=case.id)
-        errors = landmark_errors(found.path, case.landmarks)
-        if errors:
-            write_validation(folder / "validation.csv", errors, guides=found.guides)
+        together=len(cases),
+        progress=lines(print),
+    )
+    for (to, case, _), registration in zip(opened, found, strict=True):
+        if isinstance(registration, Exception):
+            print(f"{case.id}: {registration}", flush=True)
+            continue
+        to.parent.mkdir(parents=True, exist_ok=True)
+        write_registration(to.parent, registration, case_id=case.id, file_name=to.name)
+    return {"registered": sum(not isinstance(each, Exception) for each in found)}
+
+
+def _validate(case_path: Path, result: Path, methods: Path) -> dict[str, Any]:
+    """Measure a case's registrations, by all methods, at its landmarks: as reviewed, else as given."""
+    from coreg.io.case_file import read_case_file
+    from coreg.io.frames_csv import read_counted_errors
+    from coreg.io.landmark_files import write_landmarks
+    from coreg.io.results import read_registration
+
+    landmarks = landmarks_in_force(read_case_file(case_path), result).landmarks
+    for place in (result, *sorted(methods.glob(f"*/{result.name}"))):
+        if not measure_result(place, read_registration(place), landmarks):
+            for name in (VALIDATION, LANDMARKS):
+                (place / name).unlink(missing_ok=True)
+    table = result / VALIDATION
+    if not table.exists():
+        return {"landmarks": 0, **dict.fromkeys(MEAN_ERRORS)}
+    write_landmarks(result / LANDMARKS, landmarks)
+    counted = read_counted_errors(table)
+    means = {name: mean_absolute(counted, name) if counted else None for name in MEAN_ERRORS}
+    return {"landmarks": len(counted), **means}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coreg_cohort.leaks import Leak
-    from coreg_cohort.unattended import Plan
+    from coreg_cohort.plan import Plan
 
 
 def leaks_of(plan: Plan, progress: Callable[[str, float], None]) -> tuple[Leak, ...]:

@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from coreg import __version__
-from coreg.cli.cohort_case import PRELOAD, CohortSettings, run_case
+from coreg.cli.cohort_case import PRELOAD, CohortSettings, register_together, run_case
 from coreg.cli.cohort_identity import leaks_of
-from coreg.cli.console import RESEARCH_ONLY, Console, aligned, part_of
+from coreg.cli.cohort_outcome import (
+    CohortOutcome,
+    cases_text,
+    holding,
+    plan_data,
+    plan_text,
+    share_of,
+    stage_text,
+)
+from coreg.cli.console import Console, part_of
+from coreg.cli.console import Progress as Telling
 from coreg.errors import InputError
 from coreg.io.files import unusable
+from coreg.io.work_list import CASES, COHORT
+from coreg_cohort.records import STAGES, Stage
 
 if TYPE_CHECKING:
+    from coreg_cohort.isolated import Ended
+    from coreg_cohort.plan import Plan
     from coreg_cohort.records import Record
-    from coreg_cohort.runner import Progress
+    from coreg_cohort.runner import Job
     from coreg_cohort.slurm import SlurmOptions
-    from coreg_cohort.unattended import Plan
 
 NO_IDENTITY = (
     "none: do not pass this folder on; remove the files that are named above, and report it as a bug of "
     "coreg, without the files"
 )
-# Of a list in the terminal; all are in cohort.csv.
-MOST_SHOWN = 20
+# Cases that a GPU refines together, where the command line says no other number.
+GPU_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,9 @@ class Asked:
     manifest: Path
     out: Path
     settings: CohortSettings
+    stages: tuple[Stage, ...] = STAGES
+    again: bool = False
+    batch: int | None = None
     workers: int | None = None
     cluster: str = "local"
     cluster_options: Path | None = None
@@ -63,43 +79,70 @@ def run_cohort(asked: Asked, console: Console) -> int:
     """Run a cohort and report on it; the number of cases that failed."""
     with extra_there():
         from coreg_cohort.page import write_cohort_report
-        from coreg_cohort.unattended import Where, planned, run_planned
-    slurm = _slurm_options(asked)
+        from coreg_cohort.plan import planned
+    # Asked first, so that what cannot be is said before hours of work.
+    slurm, batch = _slurm_options(asked), _batch(asked)
     console.note(f"checking {asked.manifest}")
-    out = asked.out.absolute()
-    plan = planned(asked.manifest, out, asdict(asked.settings), __version__, strict=asked.strict)
-    for name, reason in plan.unusable.items():
-        console.note(f"{name} cannot be read and will fail: {reason}")
-    console.note(f"{_cases(len(plan.cases))}, {len(plan.todo)} to run")
-    if asked.dry_run:
-        console.outcome(_plan_text(plan), _plan_data(plan))
-        return 0
-    where = Where(
-        asked.cluster,
-        asked.workers or _cores(),
-        slurm,
-        asked.time_limit_s,
-        asked.memory_limit_gb,
+    plan = planned(
+        asked.manifest,
+        asked.out.absolute(),
+        asdict(asked.settings),
+        __version__,
+        asked=asked.stages,
+        again=asked.again,
+        strict=asked.strict,
     )
+    _tell_plan(plan, console)
+    if asked.dry_run:
+        console.outcome(plan_text(plan), plan_data(plan))
+        return 0
     with console.progress() as progress:
-        records = run_planned(
-            plan,
-            run_case,
-            lambda case: (case.case_path, out, case.case_id, asked.settings),
-            where,
-            version=__version__,
-            preload=PRELOAD,
-            progress=lambda now: progress(_stage(now), 0.95 * now.ended / max(1, now.total)),
-        )
+        records = _run(asked, plan, slurm, batch, console=console, progress=progress)
         page = write_cohort_report(asked.out, progress=part_of(progress, 0.95, 0.98))
         found = leaks_of(plan, part_of(progress, 0.98, 1.0))
     for each in found:
         console.note(f"identity found: {each.file} holds {each.attribute} of case {each.case_id}")
-    outcome = _Outcome(records, asked.out / "cohort.csv", page, tuple(sorted({each.file for each in found})))
+    telling = tuple(sorted({each.file for each in found}))
+    outcome = CohortOutcome(records, plan.waiting, asked.out / COHORT, page, telling)
     console.outcome(outcome.text(), outcome.data())
     if found:
-        raise unusable(out, "", found=_holding(outcome.telling), expected=NO_IDENTITY)
+        raise unusable(plan.out, "", found=holding(outcome.telling), expected=NO_IDENTITY)
     return len(outcome.failed)
+
+
+def _tell_plan(plan: Plan, console: Console) -> None:
+    for name, reason in plan.unusable.items():
+        console.note(f"{name} cannot be read and will fail: {reason}")
+    console.note(f"{cases_text(len(plan.cases))}, {len(plan.todo)} to run")
+    for stage, count in Counter(plan.waiting.values()).items():
+        console.note(f"{cases_text(count)} left alone until --stage {stage} has run")
+
+
+def _run(
+    asked: Asked, plan: Plan, slurm: SlurmOptions | None, batch: int, *, console: Console, progress: Telling
+) -> dict[str, Record]:
+    from coreg_cohort.unattended import Together, Where, run_planned
+
+    settings, workers = asked.settings, asked.workers or _cores()
+    together = Together(
+        register_together,
+        batch,
+        lambda cases: (
+            [(each.case_path, plan.out / CASES / each.case_id, solved) for each, solved in cases],
+            settings,
+        ),
+        lambda job, ended: _tell_failed_batch(console, job, ended),
+    )
+    return run_planned(
+        plan,
+        run_case,
+        lambda case, stages, solved: (case.case_path, plan.out, case.case_id, settings, stages, solved),
+        Where(asked.cluster, workers, slurm, asked.time_limit_s, asked.memory_limit_gb),
+        version=__version__,
+        preload=PRELOAD,
+        together=together if batch > 1 else None,
+        progress=lambda what, now: progress(stage_text(what, now), share_of(what, now, batches=batch > 1)),
+    )
 
 
 def _cores() -> int:
@@ -120,90 +163,18 @@ def _slurm_options(asked: Asked) -> SlurmOptions | None:
     return read_slurm_options(asked.cluster_options)
 
 
-def _stage(now: Progress) -> str:
-    failed = f", {now.failed} failed" if now.failed else ""
-    left = "" if now.seconds_left is None or now.ended == now.total else f", {_time(now.seconds_left)} left"
-    return f"{now.ended} of {now.total} cases{failed}{left}"
+def _batch(asked: Asked) -> int:
+    """How many cases are registered together."""
+    settings = asked.settings
+    one_by_one = settings.method != "nonrigid" or settings.use_landmarks or settings.leave_one_out
+    if one_by_one and asked.batch is not None and asked.batch > 1:
+        msg = "--batch is for --method nonrigid without --use-landmarks and --leave-one-out"
+        raise typer.BadParameter(msg)
+    if one_by_one:
+        return 1
+    return asked.batch or (GPU_BATCH if settings.device == "cuda" else 1)
 
 
-def _time(seconds: float) -> str:
-    """Write a time as a person says it.
-
-    >>> _time(42.3), _time(600), _time(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 90.0:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'s' * (count != 1)}"
-
-
-def _plan_text(plan: Plan) -> str:
-    names = [each.case_id for each in plan.todo]
-    shown = [*names[:MOST_SHOWN], *([f"and {len(names) - MOST_SHOWN} more"] * (len(names) > MOST_SHOWN))]
-    rows = [
-        ("cases", str(len(plan.cases))),
-        ("done before", str(len(plan.cases) - len(plan.todo) - len(plan.unusable))),
-        ("to run", str(len(names))),
-        *(("", f"- {name}") for name in shown),
-        ("cannot be read", str(len(plan.unusable))),
-        *(("", f"- {name}: {reason}") for name, reason in list(plan.unusable.items())[:MOST_SHOWN]),
-    ]
-    return aligned(rows)
-
-
-def _plan_data(plan: Plan) -> dict[str, Any]:
-    return {
-        "cases": len(plan.cases),
-        "to_run": [each.case_id for each in plan.todo],
-        "unusable": dict(plan.unusable),
-    }
-
-
-def _holding(files: Sequence[str]) -> str:
-    """Say how many files hold a part of an identity."""
-    several = len(files) != 1
-    return f"{len(files)} file{'s' * several} that hold{'s' * (not several)} a patient's identity"
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What came of a run, and where to look."""
-
-    records: Mapping[str, Record]
-    table: Path
-    page: Path
-    telling: tuple[str, ...] = ()
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Reasons by case."""
-        return {name: each.reason for name, each in self.records.items() if each.status == "failed"}
-
-    def text(self) -> str:
-        done = [each for each in self.records.values() if each.status == "done"]
-        counts = Counter(str(each.facts.get("verdict")) for each in done)
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-        rows = [
-            ("done", f"{len(done)} ({verdicts})" if done else "0"),
-            ("failed", str(len(self.failed))),
-            *(("", f"- {name}: {reason}") for name, reason in list(self.failed.items())[:MOST_SHOWN]),
-            ("table", str(self.table)),
-            ("report", str(self.page)),
-            ("identity", _holding(self.telling) if self.telling else "none found"),
-        ]
-        return aligned(rows)
-
-    def data(self) -> dict[str, Any]:
-        done = len(self.records) - len(self.failed)
-        return {
-            "done": done,
-            "failed": self.failed,
-            "table": self.table,
-            "report": self.page,
-            "identity_found_in": list(self.telling),
-            "use": RESEARCH_ONLY,
-        }
+def _tell_failed_batch(console: Console, job: Job, ended: Ended) -> None:
+    if ended.status == "failed":
+        console.note(f"{job.case_id} failed ({ended.reason}); its cases are registered one by one")

@@ -16,12 +16,13 @@ import typer
 from coreg.cli.console import Progress, part_of
 from coreg.cli.landmarks import guiding_landmarks, half_ids, paired_landmarks
 from coreg.cli.options import Phase
-from coreg.cli.outcome import Found, Outcome, SegmentedCcta, SegmentedPullback
+from coreg.cli.outcome import Outcome
+from coreg.cli.outlining import Found, SegmentedCcta, SegmentedPullback, outlined
 from coreg.cli.provenance import provenance
-from coreg.cli.pullback_segmenting import idle_phase_notes, segmented_pullback
+from coreg.cli.pullback_segmenting import idle_phase_notes
 from coreg.cli.running import REPORT, entered, use_threads
-from coreg.cli.segmenting import segmented, with_phase
-from coreg.cli.starting import read_start, solved_from, start_file_of
+from coreg.cli.segmenting import with_phase
+from coreg.cli.starting import Placed, read_start, solved_from, start_file_of
 
 if TYPE_CHECKING:
     from coreg.case import Case, PullbackCase
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from coreg.validation import LandmarkError
 
 LANDMARKS = "landmarks.csv"
-SEGMENTATION = "segmentation"
 # Contours of fewer frames are worth a word.
 FEW_OUTLINED = 0.9
 
@@ -66,6 +66,10 @@ class Wanted:
         A table that takes the place of the case's landmarks.
     start : Path or None
         A registration.json or a result folder with the placement to go on from.
+    segmentation : Path or None
+        Where what the case does not outline was segmented before.
+    solved : Path or None
+        A registration.json of the same case and settings, found before; it only remains to be completed.
     """
 
     method: Literal["nonrigid", "rigid", "dtw", "dp", "bspline"] = "nonrigid"
@@ -79,6 +83,8 @@ class Wanted:
     leave_one_out: bool = False
     landmarks: Path | None = None
     start: Path | None = None
+    segmentation: Path | None = None
+    solved: Path | None = None
 
 
 def check_device(device: str) -> None:
@@ -114,7 +120,8 @@ def register_case(
     progress("reading the case", 0.0)
     from coreg.io.case_file import input_paths, load_case, read_case_file
     from coreg.io.files import naming
-    from coreg.io.results import replaced_folder
+    from coreg.io.outlines import SEGMENTATION, with_outlines
+    from coreg.io.results import read_registration, replaced_folder
 
     start = time.perf_counter()
     case_file = read_case_file(path)
@@ -127,28 +134,28 @@ def register_case(
         placed = None if start_file is None else read_start(start_file, given)
         made = with_phase(provenance(case_file, inputs), given.ccta_phase_percent)
         with naming(str(case_file.path)):
-            found = _segmented(given, wanted.phase, progress=part_of(progress, 0.05, 0.6))
-            case = _with_found(given, found)
+            found = outlined(
+                folder / SEGMENTATION,
+                given,
+                case_file,
+                phase=wanted.phase,
+                segmentation=wanted.segmentation,
+                progress=part_of(progress, 0.05, 0.6),
+            )
+            case = with_outlines(given, found.outlines)
             segmented_any = found.ccta is not None or found.pullback is not None
             rest = part_of(progress, 0.6 if segmented_any else 0.05, 0.9)
-            segmented_ccta = found.ccta is not None
-            settings = _settings(wanted, segmented=segmented_ccta)
-            if placed is None:
-                solved = _registered(case, wanted, settings, guides, progress=rest)
+            settings = settings_of(wanted, segmented=found.ccta is not None)
+            left_out: tuple[LandmarkError, ...] = ()
+            if wanted.solved is not None:
+                registration = read_registration(wanted.solved)
             else:
-                solved = solved_from(
-                    case,
-                    placed,
-                    settings=settings,
-                    device=wanted.device,
-                    guides=guides,
-                    progress=rest,
-                )
-            left_out = _left_out(case, solved, wanted, guides, progress=progress)
+                solved = _solved(case, wanted, settings, guides, placed, progress=rest)
+                registration = solved.registration
+                left_out = _left_out(case, solved, wanted, guides, progress=progress)
         # What is segmented has its notes.
         notes = () if found.pullback is not None else _contour_notes(given.pullback_case, wanted.phase)
-        found = _with_phase_note(found, case)
-        registration = _completed(solved.registration, made, found, case.pullback)
+        registration = _completed(registration, made, found, case.pullback)
         registration = _with_notes(registration, [*notes, *_found_notes(case, found)])
         outcome = _written(
             folder, case, registration, truth, found, left_out, progress=part_of(progress, 0.9, 1.0)
@@ -163,31 +170,6 @@ def _contour_notes(case: PullbackCase, phase: Phase) -> tuple[str, ...]:
     few = f"{outlined} of {len(pullback)} frames have a contour; the other poses follow from theirs"
     sparse = (few,) if outlined < FEW_OUTLINED * len(pullback) else ()
     return (*pullback.notes, *sparse, *idle_phase_notes(case, phase))
-
-
-def _segmented(given: Case, phase: Phase, *, progress: Progress) -> Found:
-    """Segment what the case does not outline: first the pullback, which is faster to refuse."""
-    pullback, ccta = None, None
-    share = 0.0
-    if given.pullback_images is not None:
-        share = 0.5 if given.lumen is None else 1.0
-        part = part_of(progress, 0.0, share)
-        pullback = SegmentedPullback(*segmented_pullback(given.pullback_case, phase=phase, progress=part))
-    if given.lumen is None:
-        found = segmented(given.ccta, progress=part_of(progress, share, 1.0))
-        ccta = SegmentedCcta(given.ccta, *found)
-    return Found(ccta, pullback)
-
-
-def _with_found(case: Case, found: Found) -> Case:
-    """Give a case the lumens, centerline and side branches that were segmented."""
-    from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
-
-    if found.ccta is not None:
-        case = with_ccta_vessel(case, found.ccta.vessel, found.ccta.shapes.surface)
-    if found.pullback is not None:
-        case = with_pullback_vessel(case, found.pullback.vessel)
-    return case
 
 
 def _guides(case: Case, wanted: Wanted, path: Path) -> tuple[Landmark, ...]:
@@ -212,21 +194,28 @@ def _left_out(
     )
 
 
-def _settings(wanted: Wanted, *, segmented: bool) -> RegistrationSettings:
+def settings_of(wanted: Wanted, *, segmented: bool) -> RegistrationSettings:
+    """Make the settings of a registration with a CCTA that was segmented or outlined by its case."""
     from coreg.settings import RegistrationSettings, surface_of
 
     surface = surface_of("segmented" if segmented else "outlined")
     return RegistrationSettings(surface=surface, seed=wanted.seed)
 
 
-def _registered(
+def _solved(
     case: Case,
     wanted: Wanted,
     settings: RegistrationSettings,
     guides: Sequence[Landmark],
+    placed: Placed | None,
     *,
     progress: Progress,
 ) -> Solved:
+    """Place a pullback, from a placement that is known where there is one."""
+    if placed is not None:
+        return solved_from(
+            case, placed, settings=settings, device=wanted.device, guides=guides, progress=progress
+        )
     progress("loading the numerical libraries", 0.0)
     from coreg.registration import solve
 
@@ -262,18 +251,6 @@ def _completed(
     if found.pullback is not None:
         return doubted_frames(registration, found.pullback.vessel)
     return doubted_contours(registration, pullback)
-
-
-def _with_phase_note(found: Found, case: Case) -> Found:
-    """Note at the pullback that the CCTA shows another phase of the heart, where that is so."""
-    from coreg.registration import phase_note
-
-    if found.pullback is None:
-        return found
-    seen = found.pullback.vessel
-    note = phase_note(case.ccta_phase_percent, seen.gating)
-    seen = dataclasses.replace(seen, notes=(*seen.notes, *([note] if note else [])))
-    return dataclasses.replace(found, pullback=dataclasses.replace(found.pullback, vessel=seen))
 
 
 def _found_notes(case: Case, found: Found) -> list[str]:
@@ -318,10 +295,7 @@ def _written(
     if errors:
         write_validation(folder / "validation.csv", errors, guides=registration.guides, left_out=left_out)
         write_landmarks(folder / LANDMARKS, case.landmarks)
-    half = part_of(progress, 0.0, 0.5)
-    more = _written_segmentations(
-        folder / SEGMENTATION, found, case.id, registration.provenance, progress=half
-    )
+    more = _segmentation_parts(found, progress=part_of(progress, 0.0, 0.5))
     write_report(
         folder / REPORT,
         case,
@@ -346,24 +320,16 @@ def _written(
     )
 
 
-def _written_segmentations(
-    folder: Path, found: Found, case_id: str, made: Mapping[str, Any], *, progress: Progress
-) -> list[Part]:
-    """Write the files of what was segmented; returns the sections of the page that show it."""
-    from coreg.io.pullback_segmentation_files import write_pullback_segmentation
-    from coreg.io.segmentation_files import write_ccta_segmentation
+def _segmentation_parts(found: Found, *, progress: Progress) -> list[Part]:
+    """Make the sections of the page that show what was segmented."""
     from coreg.report import pullback_parts, segmentation_parts
 
     parts: list[Part] = []
-    if found.ccta is None and found.pullback is None:
-        return parts
-    folder.mkdir()
     if found.pullback is not None:
-        case, seen = found.pullback.case, found.pullback.vessel
-        write_pullback_segmentation(folder, seen, case.pullback, case.images, case_id=case_id, made=made)
-        parts += pullback_parts(case, seen, progress=part_of(progress, 0.1, 0.5))
+        parts += pullback_parts(
+            found.pullback.case, found.pullback.vessel, progress=part_of(progress, 0.0, 0.5)
+        )
     if found.ccta is not None:
-        ccta, vessel, shapes = found.ccta.case, found.ccta.vessel, found.ccta.shapes
-        write_ccta_segmentation(folder, vessel, shapes, case_id=case_id, made=made)
-        parts += segmentation_parts(ccta, vessel, shapes.surface, progress=part_of(progress, 0.5, 1.0))
+        ccta, drawing = found.ccta, part_of(progress, 0.5, 1.0)
+        parts += segmentation_parts(ccta.case, ccta.vessel, ccta.lumen, progress=drawing)
     return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -13,8 +13,72 @@ from coreg.cli.console import number, table
 
 if TYPE_CHECKING:
     from coreg.case import Case
+    from coreg.io.case_file import CaseFile
     from coreg.landmarks import Landmark
+    from coreg.result import Registration
     from coreg.validation import LandmarkError
+
+MEAN_ERRORS = ("error_frames", "error_mm", "error_deg")
+
+
+class InForce(NamedTuple):
+    """Landmarks to guide by and to measure at, and whether they are a reader's."""
+
+    landmarks: tuple[Landmark, ...]
+    reviewed: bool
+
+
+def landmarks_in_force(case_file: CaseFile, result: Path) -> InForce:
+    """Read the landmarks of a case.
+
+    Once a reader has decided on any, they are those that were accepted or corrected; else the case's own.
+
+    Raises
+    ------
+    InputError
+        If the table of either cannot be used.
+    """
+    from coreg.io.files import is_there
+    from coreg.io.landmark_files import read_landmarks, read_reviewed_landmarks
+    from coreg.io.review_files import LANDMARKS
+    from coreg.io.tables import has_rows
+
+    reviewed = result / LANDMARKS
+    if is_there(reviewed) and has_rows(reviewed):
+        decided = [each for each in read_reviewed_landmarks(reviewed) if each.state != "proposed"]
+        if decided:
+            return InForce(tuple(each.landmark for each in decided if each.counts), reviewed=True)
+    if case_file.landmarks is None:
+        return InForce((), reviewed=False)
+    return InForce(read_landmarks(case_file.resolved(case_file.landmarks.file)), reviewed=False)
+
+
+def measure_result(
+    folder: Path, registration: Registration, landmarks: Sequence[Landmark], *, keep_left_out: bool = True
+) -> tuple[LandmarkError, ...]:
+    """Measure a finished registration at landmarks, and write validation.csv if there are any.
+
+    Parameters
+    ----------
+    folder : Path
+        A result folder, or its registration.json.
+    registration : Registration
+        That is in it.
+    landmarks : sequence of Landmark
+        Pairs are measured.
+    keep_left_out : bool
+        Whether errors that were measured while landmarks were left out are still those of these landmarks.
+    """
+    from coreg.io.results import read_left_out, write_validation
+    from coreg.io.work_list import VALIDATION
+    from coreg.validation import landmark_errors
+
+    errors = landmark_errors(registration.path, landmarks)
+    if errors:
+        table = (folder if folder.is_dir() else folder.parent) / VALIDATION
+        left_out = read_left_out(table) if keep_left_out and table.exists() else ()
+        write_validation(table, errors, guides=registration.guides, left_out=left_out)
+    return errors
 
 
 def locked_ids(given: str | None) -> tuple[str, ...]:
@@ -137,7 +201,7 @@ def lack_text(halves: Sequence[str], *, most: int = 4) -> str:
 
 def mean_errors(errors: Sequence[Any]) -> str:
     """Write mean absolute errors in frames, mm and degrees."""
-    frames, mm, degrees = (mean_absolute(errors, name) for name in ("error_frames", "error_mm", "error_deg"))
+    frames, mm, degrees = (mean_absolute(errors, name) for name in MEAN_ERRORS)
     return f"{number(frames, 1)} frames, {number(mm)} mm, {number(degrees, 1)} degrees"
 
 
@@ -157,10 +221,7 @@ def errors_data(errors: Sequence[LandmarkError]) -> dict[str, Any]:
 
 def mean_data(errors: Sequence[Any]) -> dict[str, Any]:
     """Mean absolute errors for machines."""
-    return {
-        f"mean_absolute_{name}": mean_absolute(errors, name)
-        for name in ("error_frames", "error_mm", "error_deg")
-    }
+    return {f"mean_absolute_{name}": mean_absolute(errors, name) for name in MEAN_ERRORS}
 
 
 def error_table(errors: Sequence[LandmarkError]) -> str:

@@ -8,42 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from coreg.cli.console import RESEARCH_ONLY, aligned
 from coreg.cli.landmarks import errors_data, landmark_rows, mean_data, mean_errors
+from coreg.cli.outlining import Found
 from coreg.cli.pullback_segmenting import gating_text, pullback_numbers
 from coreg.cli.running import REPORT
 from coreg.cli.segmenting import length_mm, vessel_numbers
 
 if TYPE_CHECKING:
-    from coreg.case import CctaCase, PullbackCase
-    from coreg.ccta_vessel import CctaVessel
-    from coreg.io.segmentation_files import VesselShapes
-    from coreg.pullback_vessel import PullbackVessel
     from coreg.result import Registration
     from coreg.validation import FrameErrors, LandmarkError
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentedCcta:
-    """The CCTA of a case, and what was found in its image."""
-
-    case: CctaCase
-    vessel: CctaVessel
-    shapes: VesselShapes
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentedPullback:
-    """The pullback of a case, and what was found in its images."""
-
-    case: PullbackCase
-    vessel: PullbackVessel
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What was segmented on the way."""
-
-    ccta: SegmentedCcta | None = None
-    pullback: SegmentedPullback | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +28,7 @@ class Outcome:
     truth_errors: FrameErrors | None
     out: Path
     seconds: float
-    found: Found = Found()
+    found: Found
     notes: tuple[str, ...] = ()
     left_out: tuple[LandmarkError, ...] = ()
     halves: tuple[str, ...] = ()

@@ -29,25 +29,22 @@ def validate(
     del seed, threads  # every command takes them; nothing here is random or heavy
     from coreg.cli.compute import LANDMARKS
     from coreg.cli.console import RESEARCH_ONLY, Console
-    from coreg.cli.landmarks import error_table, errors_data, mean_errors
+    from coreg.cli.landmarks import error_table, errors_data, mean_errors, measure_result
     from coreg.io.files import unusable
     from coreg.io.landmark_files import read_landmarks
-    from coreg.io.results import read_left_out, read_registration, write_validation
-    from coreg.validation import landmark_errors, unguided
+    from coreg.io.results import read_registration
+    from coreg.validation import unguided
 
     console = Console(verbose=verbose, quiet=quiet, as_json=json)
     registration = read_registration(folder)
     source = landmarks or folder / LANDMARKS
     if landmarks is None and not source.exists():
         raise unusable(folder, LANDMARKS, found="a case without landmarks", expected="--landmarks FILE")
-    errors = landmark_errors(registration.path, read_landmarks(source))
+    # Errors at the case's own landmarks left out stay true: the registration is the same.
+    errors = measure_result(folder, registration, read_landmarks(source), keep_left_out=landmarks is None)
     if not errors:
         expected = "at least one landmark with a frame and x_mm, y_mm, z_mm"
         raise unusable(source, "landmarks", found="no complete pair", expected=expected)
-    table = (folder if folder.is_dir() else folder.parent) / "validation.csv"
-    # Errors at the case's own landmarks left out stay true: the registration is the same.
-    kept = read_left_out(table) if landmarks is None and table.exists() else ()
-    write_validation(table, errors, guides=registration.guides, left_out=kept)
     for each in errors:
         if each.reason:
             console.note(f"{each.id}: {each.reason}")

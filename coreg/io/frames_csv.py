@@ -163,6 +163,27 @@ def read_left_out(path: Path) -> tuple[LeftOut, ...]:
     )
 
 
+def read_counted_errors(path: Path) -> tuple[LeftOut, ...]:
+    """Read from validation.csv the errors that tell of accuracy.
+
+    Of a landmark that guided this is the one that was measured while it was left out, if any; its own is a
+    residual of a fit.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, or a cell is no number.
+    """
+    columns = tuple(name + _SUFFIX for name in _LEFT_OUT)
+    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *columns))
+    own, left = (np.column_stack([table.numbers(name) for name in names]) for names in (_LEFT_OUT, columns))
+    guided = np.array([each is not None for each in table.texts("used_as")], dtype=bool)
+    counted = ~guided | np.isfinite(left).any(axis=1)
+    values = np.where(guided[:, None], left, own)
+    names = table.columns["id"]
+    return tuple(LeftOut(names[row], *map(float, values[row])) for row in np.flatnonzero(counted))
+
+
 def _truths(table: Table, name: str) -> npt.NDArray[np.bool_]:
     for i, cell in enumerate(table.columns[name]):
         if cell not in {"0", "1"}:

@@ -13,8 +13,14 @@ from pathlib import Path
 from coreg.io.files import check_name, is_there, unusable
 from coreg.io.json_fields import case_id_of
 
-# Either says whose result a folder holds.
-OWNER_FILES = ("registration.json", "segmentation.json", "pullback_segmentation.json")
+# Each says whose result a folder holds; the last two of one that is segmented and not registered yet.
+OWNER_FILES = (
+    "registration.json",
+    "segmentation.json",
+    "pullback_segmentation.json",
+    "segmentation/segmentation.json",
+    "segmentation/pullback_segmentation.json",
+)
 # Of a run in a cohort, also of one that failed.
 LOG = "log.txt"
 AUTOSAVE = ".coreg-autosave.json"

@@ -13,21 +13,18 @@ import numpy as np
 from coreg.case import Case
 from coreg.ccta_vessel import CctaVessel
 from coreg.errors import InputError
-from coreg.io import pullback_segmentation_files as pullback_files
-from coreg.io import segmentation_files as ccta_files
 from coreg.io.case_file import load_case
 from coreg.io.case_model import CASE_NAME, read_case_file
 from coreg.io.files import check_name, is_folder, is_there, unusable
 from coreg.io.json_fields import case_id_of
+from coreg.io.outlines import SEGMENTATION, other_frames, read_outlines, with_outlines
 from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.result_folder import RESULT_FILES, is_result
 from coreg.io.review_files import REGISTRATION, read_review, read_reviewed_registration
-from coreg.io.surfaces import read_surface
 from coreg.io.work_list import CASES, WorkItem, is_cohort, work_list
 from coreg.pullback_vessel import PullbackVessel
 from coreg.result import Registration
 from coreg.review import Review
-from coreg.segmented_case import with_ccta_vessel, with_pullback_vessel
 
 __all__ = [
     "CaseNotFoundError",
@@ -50,7 +47,6 @@ class CaseNotFoundError(InputError):
         self.case_id = case_id
 
 
-SEGMENTATION = "segmentation"
 _PARENTS = 2
 _FARTHEST_MM = 1e5
 
@@ -195,7 +191,7 @@ def _loaded(case_path: Path, progress: Progress) -> tuple[Case, tuple[str, ...]]
 
 def _with_result(bare: Reviewable, folder: Path) -> Reviewable:
     case_id = bare.case.id
-    ccta, pullback = _segmented(bare.case, folder / SEGMENTATION)
+    outlines = read_outlines(folder / SEGMENTATION, bare.case)
     reviewed = read_reviewed_registration(folder, case_id=case_id)
     found = folder / FILE_NAME
     registration = read_registration(found) if reviewed is None and is_there(found) else reviewed
@@ -203,44 +199,13 @@ def _with_result(bare: Reviewable, folder: Path) -> Reviewable:
         check_frames(folder / (FILE_NAME if reviewed is None else REGISTRATION), registration, bare.case)
     return replace(
         bare,
-        case=_with_outlines(bare.case, ccta, pullback, folder / SEGMENTATION),
+        case=with_outlines(bare.case, outlines),
         registration=registration,
         review=read_review(folder, case_id=case_id),
         notes=(*bare.notes, *_age_note(folder)),
-        ccta_vessel=ccta,
-        pullback_vessel=pullback,
+        ccta_vessel=outlines.ccta,
+        pullback_vessel=outlines.pullback,
     )
-
-
-def _with_outlines(
-    case: Case, ccta: CctaVessel | None, pullback: PullbackVessel | None, folder: Path
-) -> Case:
-    """Give a case what was segmented, as the registration had it."""
-    if ccta is not None:
-        case = with_ccta_vessel(case, ccta, read_surface(folder / ccta_files.SURFACE))
-    return case if pullback is None else with_pullback_vessel(case, pullback)
-
-
-def _segmented(case: Case, folder: Path) -> tuple[CctaVessel | None, PullbackVessel | None]:
-    """What a result segmented of the modalities that the case does not outline."""
-    ccta, pullback = None, None
-    if case.lumen is None and _is_of(folder / ccta_files.FILE_NAME, case.id):
-        ccta = ccta_files.read_ccta_segmentation(folder)
-    if not case.pullback.lumen and _is_of(folder / pullback_files.FILE_NAME, case.id):
-        pullback = pullback_files.read_pullback_segmentation(folder)
-        if len(pullback) != int(case.pullback.frame.max()) + 1:
-            raise _other_frames(folder / pullback_files.FILE_NAME, len(pullback), len(case.pullback))
-    return ccta, pullback
-
-
-def _is_of(path: Path, case_id: str) -> bool:
-    """Whether a file is there; that of another case is an error."""
-    if not is_there(path):
-        return False
-    owner = case_id_of(path)
-    if owner is not None and owner != case_id:
-        raise unusable(path, "case_id", found=repr(owner), expected=case_id)
-    return True
 
 
 def check_frames(path: Path, registration: Registration, case: Case) -> None:
@@ -253,7 +218,7 @@ def check_frames(path: Path, registration: Registration, case: Case) -> None:
     """
     placed, there = np.sort(registration.path.frame), np.sort(case.pullback.frame)
     if len(placed) != len(there):
-        raise _other_frames(path, len(placed), len(there))
+        raise other_frames(path, len(placed), len(there))
     if not np.array_equal(placed, there):
         found, expected = (f"frames {each[0]} to {each[-1]}" for each in (placed, there))
         raise unusable(path, "path.frame", found=found, expected=f"{expected} as in the case")
@@ -264,11 +229,6 @@ def check_frames(path: Path, registration: Registration, case: Case) -> None:
         if (np.abs(points_mm) > _FARTHEST_MM).any():
             expected = f"places within {_FARTHEST_MM:g} mm of the scanner's centre"
             raise unusable(path, name, found=f"{np.nanmax(np.abs(points_mm)):g} mm", expected=expected)
-
-
-def _other_frames(path: Path, found: int, expected: int) -> InputError:
-    text = f"{expected} as in the case; was the pullback changed? Run coreg register again"
-    return unusable(path, "frames", found=found, expected=text)
 
 
 def _age_note(folder: Path) -> tuple[str, ...]:

@@ -10,23 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from coreg.errors import InputError
-from coreg.io.case_model import CASE_NAME
+from coreg.io.case_model import CASE_NAME, is_id
 from coreg.io.files import is_folder, is_there, unusable
-from coreg.io.frames_csv import VALIDATION_COLUMNS, read_left_out
+from coreg.io.frames_csv import read_counted_errors
 from coreg.io.json_fields import Fields, parsed_json
 from coreg.io.registration_json import FILE_NAME, SCHEMA_VERSION, verdict_of
 from coreg.io.result_folder import is_result
 from coreg.io.review_files import REGISTRATION, REVIEW, review_fields, sign_off_of
-from coreg.io.tables import read_table
+from coreg.io.tables import read_records
 from coreg.result import Verdict
 from coreg.review import SignOff
 
-CASES, COHORT = "cases", "cohort.csv"
+# In the folder of a cohort: results by case, results of other methods by method and case, the table of all.
+CASES, METHODS, COHORT = "cases", "methods", "cohort.csv"
 VALIDATION = "validation.csv"
 # Mean errors at landmarks from here on come before any margin of the cost.
 LARGE_ERROR_MM = 1.0
-_COHORT_COLUMNS = ("patient", "vessel", "verdict", "reason", "landmarks")
-_COHORT_NUMBERS = ("error_frames", "error_mm", "error_deg", "seconds")
 _ORDER: tuple[Verdict | None, ...] = (None, "failed", "review", "good")
 
 
@@ -167,24 +166,23 @@ def _landmark_error_mm(path: Path) -> float | None:
     """Mean absolute error along the vessel that is no residual of a fit."""
     if not is_there(path):
         return None
-    errors = np.array([each.error_mm for each in read_left_out(path)])
-    if not len(errors):
-        table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as",))
-        free = np.array([each is None for each in table.texts("used_as")])
-        errors = table.numbers("error_mm")[free]
+    errors = np.array([each.error_mm for each in read_counted_errors(path)])
     known = np.abs(errors[np.isfinite(errors)])
     return float(known.mean()) if len(known) else None
 
 
 def _failures(path: Path) -> dict[str, str]:
-    """Reasons of the cases that a cohort could not register, by id."""
+    """Reasons of the cases that a cohort could not register, by id; the table may have any other columns."""
     if not is_there(path):
         return {}
     try:
-        optional = (*_COHORT_COLUMNS, *_COHORT_NUMBERS)
-        table = read_table(path, required=("case_id", "status"), optional=optional)
+        header, *rows = [each.cells for each in read_records(path)] or [[]]
     except InputError:
         # The results themselves tell what is there.
         return {}
-    rows = zip(table.columns["case_id"], table.columns["status"], table.texts("reason"), strict=True)
-    return {name: why or "could not be registered" for name, status, why in rows if status == "failed"}
+    cases = [dict(zip(header, row, strict=False)) for row in rows]
+    return {
+        each["case_id"]: each.get("reason") or "could not be registered"
+        for each in cases
+        if each.get("status") == "failed" and is_id(each.get("case_id", ""))
+    }

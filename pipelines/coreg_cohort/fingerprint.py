@@ -1,4 +1,4 @@
-"""What a case's result depends on, in one hash: the content of its inputs, the settings, the version."""
+"""What the results of a case depend on, as hashes: the content of its inputs, the settings, the version."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from coreg.errors import InputError
 from coreg.io.case_file import named_paths, read_case_file
 from coreg.io.dicom_headers import dicom_files
 from coreg.io.dicom_series import series_folder
-from coreg.io.files import is_folder, write_text
+from coreg.io.files import is_folder, is_there, write_text
 from coreg.io.results import sha256_of_files
+from coreg.io.review_files import LANDMARKS
 from coreg.io.volumes import is_volume_file
 
 SCHEMA_VERSION = 1
@@ -26,29 +27,54 @@ UNREADABLE = "cannot be read"
 SETTLED_NS = 2_000_000_000
 
 
-def fingerprint(case_path: Path, settings: Mapping[str, Any], version: str, cache: StatCache) -> str:
-    """Hash all that the result of a case depends on.
+@dataclass(frozen=True)
+class Fingerprints:
+    """Of what each stage of a case depends on: SHA-256, hexadecimal.
 
-    These are the content of the case.toml and of everything that it names, wherever that lies; of folders
-    all files in and below them with their names; of a slice of a CCTA in DICOM all DICOM files beside it.
-    What a reader left in a result folder does not count.
+    Attributes
+    ----------
+    segment : str or None
+        Of the inputs but for the landmarks, and the version; None where the case outlines both lumens, so
+        that there is nothing to segment.
+    register : str
+        Of the same, the settings and, where they guide, the landmarks.
+    validate : str
+        Of the same and the landmarks, given and reviewed.
+    """
+
+    segment: str | None
+    register: str
+    validate: str
+
+
+def fingerprints(
+    case_path: Path, settings: Mapping[str, Any], version: str, cache: StatCache, *, result: Path
+) -> Fingerprints:
+    """Hash all that the results of a case depend on.
+
+    These are what the case.toml says and the content of everything that it names, wherever that lies; of
+    folders all files in and below them with their names; of a slice of a CCTA in DICOM all DICOM files
+    beside it.
 
     Parameters
     ----------
     case_path : Path
         The case.toml.
     settings : mapping of str to what JSON knows
-        All options that change a result; their order does not matter.
+        All options that change a result; their order does not matter. Landmarks guide where
+        ``use_landmarks`` or ``leave_one_out`` is true.
     version : str
         Of the program.
     cache : StatCache
         Of earlier hashes; the caller saves it.
+    result : Path
+        The case's result folder: what a reader left of landmarks there counts, nothing else in it does.
 
     Returns
     -------
-    str
-        SHA-256, hexadecimal. An input that is missing or cannot be read counts as such: the run of the
-        case says why, and the hash is another one when the input is there.
+    Fingerprints
+        An input that is missing or cannot be read counts as such: the run of the case says why, and the
+        hash is another one when the input is there.
 
     Raises
     ------
@@ -57,10 +83,22 @@ def fingerprint(case_path: Path, settings: Mapping[str, Any], version: str, cach
     """
     case = read_case_file(case_path)
     image = None if case.ccta.image is None else case.resolved(case.ccta.image)
-    inputs = [_digest(path, cache, may_be_slice=path == image) for path in named_paths(case)]
-    content = {"inputs": inputs, "settings": dict(settings), "version": version}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    own = None if case.landmarks is None else case.resolved(case.landmarks.file)
+    inputs = [
+        _digest(path, cache, may_be_slice=path == image)
+        for path in named_paths(case)
+        if path not in {case.path, own}
+    ]
+    said = case.model_dump(mode="json", exclude={"landmarks"})
+    landmarks = [
+        None if path is None or not is_there(path) else _digest(path, cache, may_be_slice=False)
+        for path in (own, result / LANDMARKS)
+    ]
+    guided = bool(settings.get("use_landmarks") or settings.get("leave_one_out"))
+    segment = _hash_of({"case": said, "inputs": inputs, "version": version})
+    register = _hash_of([segment, dict(settings), landmarks if guided else None])
+    outlined = case.ccta.lumen is not None and case.pullback.lumen is not None
+    return Fingerprints(None if outlined else segment, register, _hash_of([register, landmarks]))
 
 
 @dataclass(frozen=True)
@@ -207,6 +245,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _hash_of(named: Sequence[tuple[str, str]]) -> str:
+def _hash_of(content: Any) -> str:
     # JSON, as names may hold any character.
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

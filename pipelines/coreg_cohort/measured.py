@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from coreg.errors import InputError
+from coreg.io.case_model import is_id
 from coreg.io.files import is_folder, is_there, read_text
 from coreg.io.json_fields import case_id_of
 from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.review_files import read_review, read_reviewed_registration
-from coreg.io.work_list import CASES, COHORT, VALIDATION, work_list
+from coreg.io.work_list import CASES, COHORT, METHODS, VALIDATION, work_list
 from coreg.report.html import Progress, silent
 from coreg.result import Registration
 from coreg.validation import landmark_errors, unguided
@@ -26,9 +27,8 @@ from coreg_cohort.measured_case import Cohort, MeasuredCase, Reviewed, Sketch, S
 
 T = TypeVar("T")
 
-METHODS = "methods"
 STAGE = "report: reading the cases"
-NOT_RUN = "not run yet"
+NOT_RUN, NOT_REGISTERED = "not run yet", "segmented, not registered yet"
 
 
 def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:
@@ -78,8 +78,10 @@ def _listed(path: Path) -> tuple[dict[str, Mapping[str, str]], list[str]]:
         why = str(error).replace(f"{path.parent}/", "")
         return {}, [f"{COHORT} cannot be read, each case counts as a patient: {why}"]
     rows = {(row.get("case_id") or "").strip(): row for row in found}
-    rows.pop("", None)
-    return {name: {k: v for k, v in row.items() if isinstance(v, str)} for name, row in rows.items()}, []
+    # Ids name folders.
+    strange = [f"Left out, as it is no id: {name!r}." for name in rows if name and not is_id(name)]
+    kept = {name: row for name, row in rows.items() if is_id(name)}
+    return {name: {k: v for k, v in row.items() if isinstance(v, str)} for name, row in kept.items()}, strange
 
 
 def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> MeasuredCase:
@@ -96,6 +98,8 @@ def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> MeasuredCas
         state: State = "failed" if status else "waiting"
         reason = told.get("reason", "").strip() or ("could not be registered" if status else NOT_RUN)
         return replace(case, state=state, reasons=(reason,))
+    if told.get("stage", "").strip() == "segment":
+        return replace(case, state="waiting", reasons=(NOT_REGISTERED,))
     place = folder / CASES / name
     if not is_folder(place):
         place = folder / name

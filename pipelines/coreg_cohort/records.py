@@ -16,11 +16,14 @@ from coreg.io.files import unusable
 from coreg.io.json_fields import Fields, parsed_json, write_json
 from coreg.io.tables import Cell, write_table
 
+Stage = Literal["segment", "register", "validate"]
+# In the order in which they run.
+STAGES: tuple[Stage, ...] = ("segment", "register", "validate")
 SCHEMA_VERSION = 1
 STATE = ".coreg-cohort"
 COLUMNS = (
     "case_id", "patient", "vessel", "status", "verdict", "reason",
-    "landmarks", "error_frames", "error_mm", "error_deg", "seconds",
+    "landmarks", "error_frames", "error_mm", "error_deg", "seconds", "stage",
 )  # fmt: skip
 _MEASURED = ("landmarks", "error_frames", "error_mm", "error_deg")
 
@@ -33,8 +36,8 @@ class Record:
     ----------
     case_id : str
         Its id.
-    fingerprint : str
-        Of its inputs, settings and version, when it was run.
+    fingerprints : mapping of str to str
+        Of what each stage that ended well depended on, by stage.
     status : str
         "done" or "failed".
     reason : str
@@ -42,15 +45,15 @@ class Record:
     facts : mapping
         What the function that ran it returned, as JSON holds it; empty when it failed.
     seconds : float
-        How long it took.
+        How long its last run took; one that measured only does not count.
     peak_memory_gb : float
-        Most resident memory that was seen, in 1e9 bytes.
+        Most resident memory that was seen in it, in 1e9 bytes.
     version : str
         Of the program.
     """
 
     case_id: str
-    fingerprint: str
+    fingerprints: Mapping[str, str]
     status: Literal["done", "failed"]
     reason: str
     facts: Mapping[str, Any]
@@ -58,9 +61,10 @@ class Record:
     peak_memory_gb: float
     version: str
 
-    def stands(self, fingerprint: str) -> bool:
-        """Whether the case is done and nothing it depends on has changed since."""
-        return self.status == "done" and self.fingerprint == fingerprint
+    @property
+    def stage(self) -> str:
+        """The last stage that ended well; empty where none has."""
+        return next((each for each in reversed(STAGES) if each in self.fingerprints), "")
 
 
 class Row(Protocol):
@@ -114,7 +118,7 @@ def read_record(path: Path) -> Record | None:
         fields.check_schema(SCHEMA_VERSION)
         return Record(
             case_id=fields.text("case_id"),
-            fingerprint=fields.text("fingerprint"),
+            fingerprints={name: str(each) for name, each in fields.mapping("fingerprints").items()},
             status=fields.one_of("status", ("done", "failed")),
             reason=fields.text("reason"),
             facts=fields.mapping("facts"),
@@ -167,6 +171,7 @@ def _cells(case: Row, record: Record | None) -> list[Cell]:
         record.reason or "; ".join(map(str, record.facts.get("reasons", ()))),
         *(_cell(record.facts.get(name)) for name in _MEASURED),
         round(record.seconds, 1),
+        record.stage,
     ]
 
 

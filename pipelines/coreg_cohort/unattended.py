@@ -1,67 +1,28 @@
-"""A cohort from its manifest to its table: what there is to do, and doing it."""
+"""A cohort's cases are run, and what becomes of them is kept."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coreg.io.case_model import is_id
-from coreg.io.result_folder import LOG, is_result
+from coreg_cohort.book import Book
 from coreg_cohort.cluster import cluster
-from coreg_cohort.fingerprint import StatCache, fingerprint
-from coreg_cohort.folder import check_folder, cohort_folder
+from coreg_cohort.folder import cohort_folder
 from coreg_cohort.isolated import Ended, Work
-from coreg_cohort.manifest import CohortCase, ManifestError, Problem, examine_manifest
-from coreg_cohort.records import STATE, Record, read_records, write_cohort_csv, write_record
+from coreg_cohort.manifest import CohortCase
+from coreg_cohort.plan import Plan
+from coreg_cohort.records import STATE, Record, Stage
 from coreg_cohort.runner import Job, Progress, run
 from coreg_cohort.slurm import SlurmOptions
 
-CASES, TABLE = "cases", "cohort.csv"
-# The table is written again no sooner than this after the last time, and at the end.
-TABLE_S = 5.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run of a cohort has to do.
-
-    Attributes
-    ----------
-    cases : tuple of CohortCase
-        All of the manifest's, in its order.
-    unusable : mapping of str to str
-        Why a case cannot be read, by id; it fails without being run.
-    fingerprints : mapping of str to str
-        Of what each other case depends on now.
-    records : mapping of str to Record
-        What earlier runs left, by id.
-    out : Path
-        The cohort's folder.
-    """
-
-    cases: tuple[CohortCase, ...]
-    unusable: Mapping[str, str]
-    fingerprints: Mapping[str, str]
-    records: Mapping[str, Record]
-    out: Path
-
-    @cached_property
-    def todo(self) -> tuple[CohortCase, ...]:
-        """Cases to run: new, changed, or failed before."""
-        return tuple(
-            each for each in self.cases if each.case_id not in self.unusable and not self._stands(each)
-        )
-
-    def _stands(self, case: CohortCase) -> bool:
-        record = self.records.get(case.case_id)
-        print_now = self.fingerprints[case.case_id]
-        return record is not None and record.stands(print_now) and is_result(self.out / CASES / case.case_id)
+# Registrations that remain to be completed, in the folder of a cohort's state.
+SOLVED = "solved"
+Arguments = Callable[[CohortCase, tuple[Stage, ...], Path], tuple[Any, ...]]
+Telling = Callable[[str, Progress], None]
 
 
 @dataclass(frozen=True)
@@ -87,67 +48,40 @@ class Where:
     memory_limit_gb: float | None = None
 
 
-def planned(
-    manifest: Path, out: Path, settings: Mapping[str, Any], version: str, *, strict: bool = False
-) -> Plan:
-    """Check a manifest whole and find what is to do; writes nothing.
+@dataclass(frozen=True)
+class Together:
+    """How cases are registered together, as on a GPU, between their segmentation and the rest.
 
-    Parameters
+    A batch that fails costs nothing but time: its cases are registered one by one.
+
+    Attributes
     ----------
-    manifest : Path
-        As in `read_manifest`.
-    out : Path
-        The cohort's folder.
-    settings : mapping
-        All that changes a result.
-    version : str
-        Of the program.
-    strict : bool
-        Refuse also where single cases cannot be read; else these fail and the others run.
-
-    Raises
-    ------
-    ManifestError
-        If the manifest cannot be used.
-    InputError
-        If the folder is not this cohort's.
+    work : callable
+        Registers a batch, as in `isolated`, and leaves the results in ``solved``.
+    size : int
+        Most cases of a batch.
+    arguments : callable
+        Gives the function's arguments for some cases and the file that the registration of each goes to.
+    on_end : callable
+        Given each batch and what became of it.
     """
-    listed, problems = examine_manifest(manifest)
-    alone = {} if strict else _of_single_cases(problems)
-    if problems and (strict or any(each.case_id not in alone for each in problems) or not listed.cases):
-        raise ManifestError(listed.path, problems)
-    rows = {each.case_id: each.row for each in problems}
-    lost = [CohortCase(name, listed.path, name, "", {}, rows[name]) for name in alone]
-    cases = tuple(sorted([*listed.cases, *lost], key=lambda each: each.row))
-    check_folder(out, [each.case_id for each in cases])
-    cache = StatCache(out / STATE / "inputs.json")
-    prints = {each.case_id: fingerprint(each.case_path, settings, version, cache) for each in listed.cases}
-    if (out / STATE).is_dir():
-        # Only a convenience: the next run reads all inputs again.
-        with suppress(OSError):
-            cache.save()
-    return Plan(cases, alone, prints, read_records(out), out)
 
-
-def _of_single_cases(problems: Sequence[Problem]) -> dict[str, str]:
-    """Reasons of cases that cannot be read, by id, where the manifest itself is sound."""
-    found: dict[str, list[str]] = {}
-    for each in problems:
-        if each.column == "case" and is_id(each.case_id):
-            found.setdefault(each.case_id, []).append(each.text)
-    others = {each.case_id for each in problems if each.column != "case"}
-    return {name: "; ".join(texts) for name, texts in found.items() if name not in others}
+    work: Work
+    size: int
+    arguments: Callable[[Sequence[tuple[CohortCase, Path]]], tuple[Any, ...]]
+    on_end: Callable[[Job, Ended], None]
 
 
 def run_planned(
     plan: Plan,
     work: Work,
-    arguments: Callable[[CohortCase], tuple[Any, ...]],
+    arguments: Arguments,
     where: Where,
     *,
     version: str,
+    together: Together | None = None,
     preload: Sequence[str] = (),
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Telling = lambda _what, _now: None,
 ) -> dict[str, Record]:
     """Run what is to do, and write the table of all cases.
 
@@ -156,17 +90,20 @@ def run_planned(
     plan : Plan
         From `planned`.
     work : callable
-        Registers one case into ``cases/<case_id>``, as in `isolated`.
+        Runs stages of one case into ``cases/<case_id>``, as in `isolated`.
     arguments : callable
-        Gives the function's arguments for a case.
+        Gives the function's arguments for a case, the stages to run, and the file that has its registration
+        if it was registered together with others.
     where : Where
         Where, and within which limits.
     version : str
         Of the program.
+    together : Together, optional
+        Register cases in batches.
     preload : sequence of str
         As in `isolated`.
     progress : callable
-        Told how far it is.
+        Told what is being done (``segmented``, ``batches`` or ``cases``), and how far it is.
 
     Returns
     -------
@@ -179,74 +116,83 @@ def run_planned(
         If the folder or the cluster cannot be used.
     """
     with cohort_folder(plan.out, [each.case_id for each in plan.cases]):
-        book = _Book(plan, version)
+        book = Book(plan, version)
         try:
             if plan.todo:
                 with cluster(where.kind, workers=where.workers, slurm=where.slurm) as client:
-                    run(
-                        [Job(each.case_id, arguments(each), book.log(each.case_id)) for each in plan.todo],
-                        work,
+                    start = partial(
+                        run,
                         client=client,
-                        on_end=book.enter,
                         time_limit_s=where.time_limit_s,
                         memory_limit_gb=where.memory_limit_gb,
                         preload=preload,
-                        progress=progress,
                     )
+                    steps = _Steps(plan, book, work, arguments, start, progress)
+                    left = {each.case_id: plan.work[each.case_id].stages for each in plan.todo}
+                    if together is not None:
+                        left = steps.registered_together(left, together)
+                    steps.run_stages("cases", left)
+                    shutil.rmtree(plan.out / STATE / SOLVED, ignore_errors=True)
         finally:
             book.write_table()
     return book.records
 
 
-class _Book:
-    """Enters what becomes of cases."""
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """What a run does one after the other, with what all of that needs; see `run_planned`."""
 
-    def __init__(self, plan: Plan, version: str) -> None:
-        self._plan, self._version = plan, version
-        known = {each.case_id for each in plan.cases}
-        self.records = {name: record for name, record in plan.records.items() if name in known}
-        for each in plan.todo:
-            # What is there is not what is asked for.
-            self.records.pop(each.case_id, None)
-        for name, reason in plan.unusable.items():
-            self._keep(Record(name, "", "failed", reason, {}, 0.0, 0.0, version))
-        self._written_s = -TABLE_S
-        self.write_table()
+    plan: Plan
+    book: Book
+    work: Work
+    arguments: Arguments
+    start: Callable[..., Any]
+    progress: Telling
 
-    def log(self, case_id: str) -> Path:
-        """Where a case's process prints to."""
-        return self._plan.out / STATE / "logs" / f"{case_id}.txt"
+    def run_stages(self, what: str, stages: Mapping[str, tuple[Stage, ...]]) -> None:
+        """Run stages of cases, each case by itself."""
+        jobs = [
+            self.book.job(each.case_id, of_case, self.arguments(each, of_case, self._solved(each)))
+            for each, of_case in self._with_cases(stages)
+        ]
+        self.start(jobs, self.work, on_end=self.book.enter, progress=partial(self.progress, what))
 
-    def enter(self, job: Job, ended: Ended) -> None:
-        """Keep what became of a case, its result being in its place."""
-        self._put_log(job)
-        now = self._plan.fingerprints[job.case_id]
-        made = Record(
-            job.case_id,
-            now,
-            ended.status,
-            ended.reason,
-            ended.facts,
-            ended.seconds,
-            ended.peak_memory_gb,
-            self._version,
-        )
-        self._keep(made)
-        if time.monotonic() - self._written_s >= TABLE_S:
-            self.write_table()
+    def registered_together(
+        self, stages: Mapping[str, tuple[Stage, ...]], how: Together
+    ) -> dict[str, tuple[Stage, ...]]:
+        """Segment cases and register them in batches; the stages that are left to run."""
+        first: tuple[Stage, ...] = ("segment",)
+        to_register = {name: each for name, each in stages.items() if "register" in each}
+        self.run_stages("segmented", {name: first for name, each in to_register.items() if "segment" in each})
+        ready = {
+            name: tuple(stage for stage in each if stage != "segment")
+            for name, each in to_register.items()
+            if not self._failed(name)
+        }
+        cases = [each for each, _ in self._with_cases(ready)]
+        batches = [cases[i : i + how.size] for i in range(0, len(cases), how.size)]
+        jobs = [
+            Job(
+                f"batch-{i}",
+                how.arguments([(each, self._solved(each)) for each in batch]),
+                self.book.log(f"batch-{i}"),
+            )
+            for i, batch in enumerate(batches, 1)
+        ]
+        # A batch that ends badly has left nothing; its cases are registered by themselves.
+        self.start(jobs, how.work, on_end=how.on_end, progress=partial(self.progress, "batches"))
+        return {**ready, **{name: each for name, each in stages.items() if name not in to_register}}
 
-    def _keep(self, record: Record) -> None:
-        write_record(self._plan.out, record)
-        self.records[record.case_id] = record
+    def _with_cases(
+        self, stages: Mapping[str, tuple[Stage, ...]]
+    ) -> Iterator[tuple[CohortCase, tuple[Stage, ...]]]:
+        """Give cases with their stages, in the manifest's order."""
+        return ((each, stages[each.case_id]) for each in self.plan.todo if each.case_id in stages)
 
-    def _put_log(self, job: Job) -> None:
-        folder = self._plan.out / CASES / job.case_id
-        if job.log.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(job.log, folder / LOG)
-            job.log.unlink()
+    def _failed(self, name: str) -> bool:
+        record = self.book.records.get(name)
+        return record is not None and record.status == "failed"
 
-    def write_table(self) -> None:
-        """Write the table of all cases."""
-        write_cohort_csv(self._plan.out / TABLE, self._plan.cases, self.records)
-        self._written_s = time.monotonic()
+    def _solved(self, case: CohortCase) -> Path:
+        # By what it depends on: one that an interrupted run left serves only where that is the same.
+        return self.plan.out / STATE / SOLVED / f"{self.plan.fingerprints[case.case_id].register}.json"

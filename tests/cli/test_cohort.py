@@ -2,6 +2,7 @@ import csv
 import gzip
 import shutil
 
+import numpy as np
 import pydicom
 import pytest
 
@@ -109,7 +110,13 @@ def test_a_result_folder_with_other_things_in_it_is_a_plain_reason(study, tmp_pa
     folder.mkdir(parents=True)
     (folder / "thesis.docx").write_text("years of work")
     with pytest.raises(InputError, match=r"thesis\.docx"):
-        run_case(study.parent / "A" / "case.toml", tmp_path / "out", "A", CohortSettings())
+        run_case(
+            study.parent / "A" / "case.toml",
+            tmp_path / "out",
+            "A",
+            CohortSettings(),
+            ("register", "validate"),
+        )
     assert (folder / "thesis.docx").read_text() == "years of work"
 
 
@@ -167,3 +174,90 @@ def test_no_identity_of_a_patient_in_dicom_is_in_the_output_of_a_study(coreg, ct
     assert len(texts) > 10
     for value in ct_files.identity:
         assert not [text for text in texts if value.lower().encode() in text]
+
+
+def frames_mm(folder):
+    """Catheter in each frame that has a place."""
+    with (folder / "frames.csv").open(newline="") as file:
+        rows = [[row[name] for name in ("x_mm", "y_mm", "z_mm")] for row in csv.DictReader(file)]
+    return np.array([row for row in rows if all(row)], dtype=float)
+
+
+@pytest.mark.slow
+def test_from_images_stage_by_stage_the_result_is_that_of_one_registration(coreg, tmp_path):
+    assert coreg("phantom", "--seed", 7, "--images", "--out", tmp_path / "patients").status == 0
+    manifest, out = tmp_path / "patients" / "manifest.csv", tmp_path / "out"
+    case = out / "cases" / "phantom-7"
+    segmented = coreg("cohort", "run", manifest, "--out", out, "--stage", "segment", "--json")
+    assert segmented.status == 0, segmented.err
+    assert rows(out)["phantom-7"]["stage"] == "segment"
+    assert {"ccta.html", "pullback.html"} < {each.name for each in (case / "segmentation").iterdir()}
+    assert not (case / "registration.json").exists()
+    rest = coreg("cohort", "run", manifest, "--out", out, "--json")
+    assert rest.data["done"] == 1, rest.err
+    alone = tmp_path / "alone"
+    assert coreg("register", tmp_path / "patients" / "phantom-7", "--out", alone, "--threads", 1).status == 0
+    names = {str(each.relative_to(alone)) for each in alone.rglob("*") if each.is_file()}
+    assert {str(each.relative_to(case)) for each in case.rglob("*") if each.is_file()} == {*names, "log.txt"}
+    for name in (
+        "frames.csv",
+        "validation.csv",
+        "segmentation/ccta_sections.csv",
+        "segmentation/ccta_lumen.stl",
+    ):
+        assert (case / name).read_bytes() == (alone / name).read_bytes(), name
+
+    # A reader accepts one landmark, moved by ten frames: it alone is measured from now on, ten frames off.
+    found = coreg("cohort", "run", manifest, "--out", out, "--dry-run", "--json")
+    assert found.data["to_run"] == []
+    with (case / "landmarks.csv").open(newline="") as file:
+        landmarks = list(csv.DictReader(file))
+    before = {each["id"]: float(each["error_frames"]) for each in validation(case)}
+    landmarks[0] |= {"state": "corrected", "frame": str(float(landmarks[0]["frame"]) - 10.0)}
+    with (case / "landmarks_reviewed.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(landmarks[0]), restval="proposed")
+        writer.writeheader()
+        writer.writerows(landmarks)
+    reviewed = (case / "landmarks_reviewed.csv").read_bytes()
+    again = coreg("cohort", "run", manifest, "--out", out, "--json")
+    assert again.status == 0, again.err
+    (measured,) = validation(case)
+    assert float(measured["error_frames"]) == pytest.approx(before[measured["id"]] + 10.0, abs=1e-6)
+    assert rows(out)["phantom-7"]["landmarks"] == "1"
+    assert (case / "frames.csv").read_bytes() == (alone / "frames.csv").read_bytes()
+    assert (case / "landmarks_reviewed.csv").read_bytes() == reviewed
+
+
+def validation(folder):
+    with (folder / "validation.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_registered_in_a_batch_cases_have_the_results_of_single_ones(coreg, study, sample, tmp_path):
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out", "--batch", 2, "--device", "cpu", "--json")
+    assert done.data["done"] == 2, done.err
+    assert coreg("register", sample, "--out", tmp_path / "alone", "--threads", 1).status == 0
+    expected = frames_mm(tmp_path / "alone")
+    for name in ("A", "B"):
+        found = frames_mm(tmp_path / "out" / "cases" / name)
+        np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-6)
+        # Errors, maps and the page are those of any result.
+        assert (tmp_path / "out" / "cases" / name / "report.html").exists()
+        assert float(rows(tmp_path / "out")[name]["error_mm"]) < 0.5
+
+
+def test_batches_are_refused_where_landmarks_guide(coreg, study, tmp_path):
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out", "--batch", 2, "--use-landmarks")
+    assert done.status == 2
+    assert "--batch" in done.err
+
+
+def test_a_stage_alone_leaves_cases_alone_that_lack_what_comes_before(coreg, study, tmp_path):
+    done = coreg(
+        "cohort", "run", study, "--out", tmp_path / "out", "--stage", "validate", "--dry-run", "--json"
+    )
+    assert done.status == 0
+    assert done.data["to_run"] == []
+    assert done.data["waiting"] == {"A": "register", "B": "register"}
+    assert "2 cases left alone until --stage register has run" in done.err

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from coreg.errors import InputError
-from coreg_cohort.fingerprint import SETTLED_NS, StatCache, fingerprint
+from coreg_cohort.fingerprint import SETTLED_NS, StatCache, fingerprints
 
 CASE = """
 id = "P1"
@@ -39,8 +39,19 @@ def later(tmp_path):
     return lambda: StatCache(tmp_path / "cache.json", clock_ns=lambda: time.time_ns() + 60 * 10**9)
 
 
-def of(folder, cache, settings=SETTINGS, version="1.0"):
-    return fingerprint(folder / "case.toml", settings, version, cache)
+def each_of(folder, cache, settings=SETTINGS, version="1.0"):
+    return fingerprints(folder / "case.toml", settings, version, cache, result=folder / "result")
+
+
+def of(*args, **kwargs):
+    """Of all that anything depends on."""
+    return each_of(*args, **kwargs).validate
+
+
+def stages_that_differ(before, after):
+    return {
+        name for name in ("segment", "register", "validate") if getattr(before, name) != getattr(after, name)
+    }
 
 
 def seen_and_read(path):
@@ -60,18 +71,48 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_it_is_the_hash_of_all_contents_settings_and_version_in_plain_json(case, later):
-    def together(*named):
-        return hashlib.sha256(json.dumps([list(each) for each in named]).encode()).hexdigest()
+@pytest.mark.parametrize(
+    ("change", "guided", "expected"),
+    [
+        ("image", False, {"segment", "register", "validate"}),
+        ("version", False, {"segment", "register", "validate"}),
+        ("settings", False, {"register", "validate"}),
+        ("landmarks", False, {"validate"}),
+        ("landmarks", True, {"register", "validate"}),
+        ("review", False, {"validate"}),
+        ("review", True, {"register", "validate"}),
+        ("no landmarks", False, {"validate"}),
+        ("comment", False, set()),
+    ],
+)
+def test_a_stage_depends_on_what_it_uses_and_on_the_stages_before_it(case, later, change, guided, expected):
+    text = (case / "case.toml").read_text().replace('lumen = "lumen.stl"\n', "")
+    (case / "case.toml").write_text(text)
+    (case / "result").mkdir()
+    settings = {**SETTINGS, "use_landmarks": guided}
+    before, version = each_of(case, later(), settings), "1.0"
+    if change == "image":
+        (case / "ccta" / "1").write_text("another")
+    elif change == "version":
+        version = "1.1"
+    elif change == "settings":
+        settings = {**settings, "seed": 1}
+    elif change == "landmarks":
+        (case / "landmarks.csv").write_text("another")
+    elif change == "review":
+        (case / "result" / "landmarks_reviewed.csv").write_text("by a reader")
+    elif change == "no landmarks":
+        (case / "case.toml").write_text(text[: text.index("[landmarks]")])
+    else:
+        (case / "case.toml").write_text(f"# looked at twice\n{text}")
+    assert stages_that_differ(before, each_of(case, later(), settings, version)) == expected
 
-    folder = [(name, digest(case / "ccta" / name)) for name in ("1", "2", "below/3")]
-    single = [together(("", digest(case / name))) for name in ("case.toml", "lumen.stl", "contours.csv")]
-    first, lumen, contours = single
-    marks = together(("", digest(case / "landmarks.csv")))
-    inputs = [first, together(*folder), lumen, contours, marks]
-    content = {"inputs": inputs, "settings": SETTINGS, "version": "1.0"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    assert of(case, later()) == hashlib.sha256(text.encode()).hexdigest()
+
+def test_a_case_that_outlines_both_lumens_has_nothing_to_segment(case, later):
+    assert each_of(case, later()).segment is None
+    text = (case / "case.toml").read_text()
+    (case / "case.toml").write_text(text.replace('lumen = "contours.csv"', 'image = "pullback.dcm"'))
+    assert each_of(case, later()).segment is not None
 
 
 def test_the_same_case_elsewhere_has_the_same_fingerprint(case, later, tmp_path):
@@ -90,7 +131,9 @@ def test_the_order_of_settings_does_not_matter(case, later):
 def test_any_input_that_changes_is_noticed(case, later, name, remembered):
     cache = later()
     before = of(case, cache)
-    (case / name).write_text((case / name).read_text() + "\n#")
+    # Of the case.toml its meaning counts.
+    old, new = ('id = "P1"', 'id = "P2"') if name == "case.toml" else ("content", "other content")
+    (case / name).write_text((case / name).read_text().replace(old, new))
     assert of(case, cache if remembered else later()) != before
 
 
@@ -256,7 +299,7 @@ def test_a_broken_cache_is_an_empty_one_and_is_replaced(case, later, tmp_path, c
     cache = later()
     assert of(case, cache) == expected
     cache.save()
-    assert len(json.loads((tmp_path / "cache.json").read_text())["inputs"]) == 5
+    assert len(json.loads((tmp_path / "cache.json").read_text())["inputs"]) == 4
 
 
 def test_a_cache_is_written_whole_into_a_new_folder_and_only_when_it_has_news(case, tmp_path):

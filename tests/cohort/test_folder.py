@@ -16,7 +16,7 @@ def opened(out):
 
 
 def record(case_id):
-    return Record(case_id, "ab", "done", "", {}, 1.0, 1.0, "0.1")
+    return Record(case_id, {"register": "ab"}, "done", "", {}, 1.0, 1.0, "0.1")
 
 
 @pytest.mark.parametrize("made", [False, True])

@@ -19,7 +19,7 @@ from coreg_cohort.records import (
 
 DONE = Record(
     case_id="P1-LAD",
-    fingerprint="ab12",
+    fingerprints={"segment": "ab12", "register": "cd34"},
     status="done",
     reason="",
     facts={"verdict": "review", "reasons": ["few branches", "weak"], "landmarks": 4, "error_mm": 0.31},
@@ -27,7 +27,14 @@ DONE = Record(
     peak_memory_gb=1.5,
     version="0.1",
 )
-FAILED = dataclasses.replace(DONE, case_id="P2", status="failed", reason="took longer than 600 s", facts={})
+FAILED = dataclasses.replace(
+    DONE,
+    case_id="P2",
+    fingerprints={"segment": "ab12"},
+    status="failed",
+    reason="took longer than 600 s",
+    facts={},
+)
 
 
 def case(case_id, patient="", vessel=""):
@@ -42,8 +49,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
 
 def test_the_last_record_of_a_case_counts(tmp_path):
     write_record(tmp_path, DONE)
-    write_record(tmp_path, dataclasses.replace(DONE, fingerprint="cd34"))
-    assert read_records(tmp_path)["P1-LAD"].fingerprint == "cd34"
+    write_record(tmp_path, dataclasses.replace(DONE, fingerprints={"segment": "ef56"}))
+    assert read_records(tmp_path)["P1-LAD"].fingerprints == {"segment": "ef56"}
 
 
 def test_a_new_folder_has_no_records(tmp_path):
@@ -78,10 +85,10 @@ def test_a_file_that_was_never_finished_counts_as_none(tmp_path):
     assert read_record(whole) is None
 
 
-def test_a_case_stands_when_done_and_unchanged():
-    assert DONE.stands("ab12")
-    assert not DONE.stands("cd34")
-    assert not FAILED.stands("ab12")
+def test_the_last_stage_that_ended_well_is_known():
+    # Whatever the order in the file.
+    assert dataclasses.replace(DONE, fingerprints={"register": "b", "segment": "a"}).stage == "register"
+    assert dataclasses.replace(DONE, fingerprints={}).stage == ""
 
 
 def test_the_table_has_a_row_per_case_in_the_order_of_the_manifest(tmp_path):
@@ -89,10 +96,10 @@ def test_the_table_has_a_row_per_case_in_the_order_of_the_manifest(tmp_path):
     cases = [case("P2", "P2", "RCA"), case("P3"), case("P1-LAD", "P1", "LAD")]
     write_cohort_csv(path, cases, {"P1-LAD": DONE, "P2": FAILED, "P0": DONE})
     assert path.read_text().splitlines() == [
-        "case_id,patient,vessel,status,verdict,reason,landmarks,error_frames,error_mm,error_deg,seconds",
-        "P2,P2,RCA,failed,,took longer than 600 s,,,,,12.3",
-        "P3,,,,,,,,,,",
-        "P1-LAD,P1,LAD,done,review,few branches; weak,4,,0.31,,12.3",
+        "case_id,patient,vessel,status,verdict,reason,landmarks,error_frames,error_mm,error_deg,seconds,stage",
+        "P2,P2,RCA,failed,,took longer than 600 s,,,,,12.3,segment",
+        "P3,,,,,,,,,,,",
+        "P1-LAD,P1,LAD,done,review,few branches; weak,4,,0.31,,12.3,register",
     ]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from coreg.errors import InputError
 from coreg_cohort.manifest import ManifestError
+from coreg_cohort.measured import read_cohort
 from coreg_cohort.page import write_cohort_report
+from coreg_cohort.plan import planned
 from coreg_cohort.records import read_records
-from coreg_cohort.unattended import planned
 
 CASE = 'id = "{0}"\npatient = "P{1}"\n# {2}\n[ccta]\nlumen = "lumen.stl"\n[pullback]\nlumen = "c.csv"\n'
 
@@ -79,7 +80,7 @@ def content(out):
     ):
         text = path.read_text()
         if path.name == "cohort.csv":
-            text = "\n".join(line.rpartition(",")[0] for line in text.splitlines())
+            text = "\n".join(",".join(row[:-2] + row[-1:]) for row in csv.reader(text.splitlines()))
         found[str(path.relative_to(out))] = text
     return found
 
@@ -166,8 +167,109 @@ def test_what_a_reviewer_wrote_outlives_a_case_that_is_run_again(finished, fake_
     study, out = finished
     (out / "cases" / "C2" / "review.json").write_text("by a reader")
     (study.parent / "C2" / "lumen.stl").write_text("another")
-    fake_cohort.run(study, out)
+    plan, records = fake_cohort.run(study, out)
+    assert [each.case_id for each in plan.todo] == ["C2"]
+    assert records["C2"].status == "done"
     assert (out / "cases" / "C2" / "review.json").read_text() == "by a reader"
+
+
+def images_only(study):
+    """Take the contours of the pullbacks away, so that there is something to segment."""
+    for each in sorted(study.parent.glob("C*")):
+        text = (each / "case.toml").read_text().replace('lumen = "c.csv"', 'image = "c.csv"')
+        (each / "case.toml").write_text(text)
+    return study
+
+
+def ran(records):
+    return {name: each.facts.get("ran") for name, each in records.items()}
+
+
+def test_a_stage_can_be_run_alone_and_the_next_one_takes_it_up(tmp_path, fake_cohort):
+    study, out = images_only(make_study(tmp_path / "study", 2)), tmp_path / "out"
+    plan, records = fake_cohort.run(study, out, asked=("register",))
+    assert plan.waiting == {"C0": "segment", "C1": "segment"}
+    assert records == {}
+    _, records = fake_cohort.run(study, out, asked=("segment",))
+    assert ran(records) == {"C0": ["segment"], "C1": ["segment"]}
+    assert table(out)["C0"]["stage"] == "segment"
+    assert {(each.state, each.reasons) for each in read_cohort(out).cases} == {
+        ("waiting", ("segmented, not registered yet",))
+    }
+    kept = (out / "cases" / "C0" / "segmentation" / "segmentation.json").read_text()
+    _, records = fake_cohort.run(study, out)
+    assert ran(records) == {"C0": ["register", "validate"], "C1": ["register", "validate"]}
+    assert (out / "cases" / "C0" / "segmentation" / "segmentation.json").read_text() == kept
+    # The result is that of one run.
+    fake_cohort.run(study, tmp_path / "whole")
+    assert content(out) == content(tmp_path / "whole")
+
+
+def test_reviewed_landmarks_are_measured_anew_and_nothing_else_runs(tmp_path, fake_cohort):
+    study, out = images_only(make_study(tmp_path / "study", 3)), tmp_path / "out"
+    _, before = fake_cohort.run(study, out)
+    log = (out / "cases" / "C1" / "log.txt").read_text()
+    (out / "cases" / "C1" / "landmarks_reviewed.csv").write_text("by a reader")
+    plan, records = fake_cohort.run(study, out)
+    assert [each.case_id for each in plan.todo] == ["C1"]
+    assert plan.work["C1"].stages == ("validate",)
+    # What is known of the registration stays known, and so does its log.
+    assert records["C1"].facts["verdict"] == "good"
+    assert records["C1"].seconds == before["C1"].seconds
+    assert (out / "cases" / "C1" / "log.txt").read_text() == log
+    assert (out / "cases" / "C1" / "landmarks_reviewed.csv").read_text() == "by a reader"
+
+
+def test_a_stage_is_run_again_where_asked_and_takes_later_results_away(tmp_path, fake_cohort):
+    study, out = images_only(make_study(tmp_path / "study", 2)), tmp_path / "out"
+    fake_cohort.run(study, out)
+    plan, records = fake_cohort.run(study, out, asked=("register",), again=True)
+    assert ran(records) == {"C0": ["register"], "C1": ["register"]}
+    plan, _ = fake_cohort.run(study, out)
+    assert {each.stages for each in plan.work.values()} == {("validate",)}
+    fake_cohort.run(study, out, asked=("segment",), again=True)
+    assert not (out / "cases" / "C0" / "registration.json").exists()
+    plan, _ = fake_cohort.run(study, out)
+    assert {each.stages for each in plan.work.values()} == {("register", "validate")}
+
+
+def test_other_settings_register_anew_what_was_segmented_once(tmp_path, fake_cohort):
+    study, out = images_only(make_study(tmp_path / "study", 2)), tmp_path / "out"
+    fake_cohort.run(study, out)
+    plan = planned(study, out, {"method": "rigid"}, "1")
+    assert {each.stages for each in plan.work.values()} == {("register", "validate")}
+
+
+def test_cases_registered_together_are_completed_one_by_one(tmp_path, fake_cohort):
+    study, out, ended = images_only(make_study(tmp_path / "study", 5)), tmp_path / "out", []
+    _, records = fake_cohort.run(study, out, batch=2, ended=ended)
+    assert sorted(ended) == [("batch-1", "done"), ("batch-2", "done"), ("batch-3", "done")]
+    assert {each.facts["together"] for each in records.values()} == {
+        "C0 of 2", "C1 of 2", "C2 of 2", "C3 of 2", "C4 of 1",
+    }  # fmt: skip
+    assert not (out / ".coreg-cohort" / "solved").exists()
+    plan, _ = fake_cohort.run(study, out, batch=2)
+    assert plan.todo == ()
+
+
+def test_a_batch_that_breaks_costs_its_cases_nothing(tmp_path, fake_cohort):
+    notes = {1: "breaks its batch"}
+    study, out, ended = images_only(make_study(tmp_path / "study", 4, notes)), tmp_path / "out", []
+    _, records = fake_cohort.run(study, out, batch=2, ended=ended)
+    assert sorted(ended) == [("batch-1", "failed"), ("batch-2", "done")]
+    assert {each.status for each in records.values()} == {"done"}
+    assert [records[f"C{i}"].facts["together"] for i in range(4)] == ["", "", "C2 of 2", "C3 of 2"]
+
+
+def test_where_the_way_to_the_cases_was_lost_what_is_done_holds_when_it_is_back(finished, fake_cohort):
+    study, out = finished
+    (study.parent / "C3").rename(study.parent / "away")
+    _, records = fake_cohort.run(study, out)
+    assert records["C3"].status == "failed"
+    (study.parent / "away").rename(study.parent / "C3")
+    plan, records = fake_cohort.run(study, out)
+    assert plan.todo == ()
+    assert {each.status for each in records.values()} == {"done"}
 
 
 @pytest.mark.slow
