@@ -99,7 +99,11 @@ def run_cohort(asked: Asked, console: Console) -> int:
     with console.progress() as progress:
         records = _run(asked, plan, slurm, batch, console=console, progress=progress)
         page = write_cohort_report(asked.out, progress=part_of(progress, 0.95, 0.98))
-        found = leaks_of(plan, part_of(progress, 0.98, 1.0))
+        found, unsearched = leaks_of(plan, part_of(progress, 0.98, 1.0))
+    for name in unsearched:
+        console.note(
+            f"{name}: its case.toml cannot be read any more: its result was not searched for identities"
+        )
     for each in found:
         console.note(f"identity found: {each.file} holds {each.attribute} of case {each.case_id}")
     telling = tuple(sorted({each.file for each in found}))

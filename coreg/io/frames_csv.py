@@ -43,7 +43,7 @@ VALIDATION_COLUMNS = (
     "error_3d_mm",
 )
 _LEFT_OUT = ("error_frames", "error_mm", "error_deg", "error_tangential_mm", "error_3d_mm")
-_SUFFIX = "_left_out"
+_COLUMNS_LEFT_OUT = tuple(f"{name}_left_out" for name in _LEFT_OUT)
 
 
 class LeftOut(NamedTuple):
@@ -135,7 +135,7 @@ def write_validation(
     """
     names, own = list(VALIDATION_COLUMNS), {each.id: each for each in left_out}
     names += ["used_as"] if guides else []
-    names += [name + _SUFFIX for name in _LEFT_OUT] if own else []
+    names += _COLUMNS_LEFT_OUT if own else ()
     rows = []
     for each in errors:
         row: list[Cell] = [getattr(each, name) for name in VALIDATION_COLUMNS]
@@ -153,11 +153,10 @@ def read_left_out(path: Path) -> tuple[LeftOut, ...]:
     InputError
         If it is no such table, or a cell is no number.
     """
-    columns = tuple(name + _SUFFIX for name in _LEFT_OUT)
-    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *columns))
-    if not all(name in table for name in columns):
+    table = _read_validation(path)
+    if not all(name in table for name in _COLUMNS_LEFT_OUT):
         return ()
-    values = np.column_stack([table.numbers(name) for name in columns])
+    values = np.column_stack([table.numbers(name) for name in _COLUMNS_LEFT_OUT])
     return tuple(
         LeftOut(name, *map(float, row)) for name, row in zip(table.columns["id"], values, strict=True)
     )
@@ -174,14 +173,19 @@ def read_counted_errors(path: Path) -> tuple[LeftOut, ...]:
     InputError
         If it is no such table, or a cell is no number.
     """
-    columns = tuple(name + _SUFFIX for name in _LEFT_OUT)
-    table = read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *columns))
-    own, left = (np.column_stack([table.numbers(name) for name in names]) for names in (_LEFT_OUT, columns))
+    table = _read_validation(path)
+    own, left = (
+        np.column_stack([table.numbers(name) for name in names]) for names in (_LEFT_OUT, _COLUMNS_LEFT_OUT)
+    )
     guided = np.array([each is not None for each in table.texts("used_as")], dtype=bool)
     counted = ~guided | np.isfinite(left).any(axis=1)
     values = np.where(guided[:, None], left, own)
     names = table.columns["id"]
     return tuple(LeftOut(names[row], *map(float, values[row])) for row in np.flatnonzero(counted))
+
+
+def _read_validation(path: Path) -> Table:
+    return read_table(path, required=VALIDATION_COLUMNS, optional=("used_as", *_COLUMNS_LEFT_OUT))
 
 
 def _truths(table: Table, name: str) -> npt.NDArray[np.bool_]:
