@@ -19,7 +19,7 @@ from coreg.registration import Solved
 from coreg.registration.likeness import Likeness, Nearby, best_nearby
 from coreg_napari.align_panel import AlignPanel
 from coreg_napari.along import AlongView
-from coreg_napari.command import FROM_PLACEMENT, GUIDED
+from coreg_napari.command import FROM_PLACEMENT, GUIDED, RIGID
 from coreg_napari.cross_sections import CrossSections, PickMode
 from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
@@ -328,7 +328,7 @@ class ReviewWindow:
             self.header.tell("Reopen the review first." if session.locked else "There are no outlines yet.")
             return
         case, before, path = session.case, session.registration, session.path
-        how = {"nonrigid": (), "rigid": ("--method", "rigid"), "from here": (FROM_PLACEMENT,)}[method]
+        how = {"nonrigid": (), "rigid": RIGID, "from here": (FROM_PLACEMENT,)}[method]
 
         def done(solved: Solved) -> None:
             session.set_registration(solved.registration, LABELS[method], how=how)

@@ -23,7 +23,7 @@ from coreg.registration.likeness import Likeness
 from coreg.result import Registration
 from coreg.review import Decision, Event, Review, ReviewedLandmark, SignOff, State
 from coreg.validation import LandmarkError, landmark_errors, paired_branches
-from coreg_napari.command import command_line
+from coreg_napari.command import command_line, how_of
 from coreg_napari.history import History
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,7 +92,8 @@ class Session:
         self.reviewer = reviewer
         self._now = now
         self._review = opened.review or Review(opened.case.id)
-        self._history = History(Work(opened.registration, Adjustment(), _landmarks_of(opened)))
+        how = how_of(self._review.command)
+        self._history = History(Work(opened.registration, Adjustment(), _landmarks_of(opened), how))
         self._preview: Adjustment | None = None
         self._saved = self._signature
         self._row = 0
@@ -467,8 +468,13 @@ class Session:
     @property
     def command(self) -> str:
         """Command line that repeats what was done, as far as one can."""
-        by_hand = "" if self.work.adjustment.is_none else adjustment_text(self.work.adjustment)
+        by_hand = _by_hand(self.registration, self.work.adjustment)
         return command_line(self.opened.case_path, self.folder, self.work.how, by_hand=by_hand)
+
+    @property
+    def by_hand(self) -> str:
+        """What was done by hand to the program's registration, in words; empty for nothing."""
+        return _by_hand(self.registration, self.adjustment)
 
     @property
     def bare_command(self) -> str:
@@ -523,9 +529,9 @@ class Session:
     def recover(self, review: Review, registration: Registration | None) -> None:
         """Take up unsaved work again that an earlier run left behind."""
         self._review = review
-        self._history = History(
-            Work(registration or self.registration, Adjustment(), review.landmarks or self.landmarks)
-        )
+        landmarks = review.landmarks or self.landmarks
+        how = how_of(review.command)
+        self._history = History(Work(registration or self.registration, Adjustment(), landmarks, how))
         self._selected, self.left_out = "", {}
         last = review.events[-1].reviewer if review.events else ""
         self._record("recover", "unsaved work of an earlier run")
@@ -618,6 +624,14 @@ def adjustment_text(adjustment: Adjustment) -> str:
     if adjustment.mirrored:
         parts.append("mirrored")
     return ", ".join(parts) or "as registered"
+
+
+def _by_hand(registration: Registration | None, adjustment: Adjustment) -> str:
+    """Say all that was done by hand, one after the other: before it was last opened, and since."""
+    reasons = () if registration is None else registration.reasons
+    earlier = [each.removeprefix(BY_HAND).lstrip(": ") for each in reasons if each.startswith(BY_HAND)]
+    now = [] if adjustment.is_none else [adjustment_text(adjustment)]
+    return ", then ".join([*earlier, *now])
 
 
 def _corrected(before: ReviewedLandmark, landmark: Landmark) -> ReviewedLandmark:

@@ -12,7 +12,7 @@ from coreg.io.results import read_registration
 from coreg.io.reviewable import open_reviewable
 from coreg.registration.by_hand import Adjustment
 from coreg.validation import frame_errors
-from coreg_napari.command import FROM_PLACEMENT, GUIDED, command_line
+from coreg_napari.command import FROM_PLACEMENT, GUIDED, RIGID, command_line, how_of
 from coreg_napari.history import History
 from coreg_napari.session import LockedError, Session
 
@@ -153,6 +153,49 @@ def test_the_command_repeats_what_was_done(session, result):
     assert f"--start {result / 'registration_reviewed.json'}" in line
     session.adjust(Adjustment(1.0))
     assert session.command.endswith("shifted by +1.00 mm; the result is in registration_reviewed.json")
+
+
+@pytest.mark.parametrize("how", [(), RIGID, (FROM_PLACEMENT,), (GUIDED,), (GUIDED, FROM_PLACEMENT)])
+def test_how_a_registration_was_made_is_read_back_from_its_command(tmp_path, how):
+    folder = tmp_path / "a result --use-landmarks"
+    assert how_of(command_line(tmp_path / "case.toml", folder, how, by_hand="--start 'x")) == how
+
+
+@pytest.mark.parametrize(
+    "line", ["", "rm -rf /", "coreg register 'x", "coreg register c --method wild --start"]
+)
+def test_of_another_command_nothing_is_taken(line):
+    assert how_of(line) == ()
+
+
+def test_the_command_repeats_what_was_done_before_it_was_opened_again(session, result):
+    name = session.landmarks[0].landmark.id
+    session.set_registration(session.registration, "x", how=(GUIDED,))
+    session.adjust(Adjustment(turn_rad=np.radians(50.0)))
+    before = session.command
+    session.save()
+    again = Session(open_reviewable(result), reviewer="R1")
+    assert again.command == before
+    again.set_state(name, "accepted")
+    again.save()
+    third = Session(open_reviewable(result), reviewer="R1")
+    assert third.command == before
+    assert third.bare_command.endswith("landmarks_reviewed.csv")
+    third.adjust(Adjustment(1.0))
+    assert "by hand: turned by +50 degrees, then shifted by +1.00 mm; the" in third.command
+    assert third.by_hand == "turned by +50 degrees, then shifted by +1.00 mm"
+
+
+def test_the_command_repeats_what_was_done_before_work_was_recovered(session, result):
+    session.set_registration(session.registration, "x", how=RIGID)
+    session.adjust(Adjustment(0.5))
+    again = Session(open_reviewable(result), reviewer="R1")
+    again.recover(session.review, session.outcome())
+    assert again.command == session.command
+    again.set_registration(again.opened.registration, "x")
+    assert again.by_hand == ""
+    again.undo()
+    assert again.command == session.command
 
 
 def test_paths_with_spaces_are_quoted_in_the_command(tmp_path):
