@@ -68,6 +68,8 @@ class Reviewable:
         The case.toml.
     folder : Path or None
         The result folder; None for a case that is opened by itself.
+    found : Registration or None
+        As the program found it, whatever readers did since; None where there is none that can be used.
     notes : tuple of str
         What a person should know of how it was opened.
     ccta_vessel, pullback_vessel : CctaVessel, PullbackVessel or None
@@ -79,6 +81,7 @@ class Reviewable:
     review: Review | None
     case_path: Path
     folder: Path | None = None
+    found: Registration | None = None
     notes: tuple[str, ...] = ()
     ccta_vessel: CctaVessel | None = None
     pullback_vessel: PullbackVessel | None = None
@@ -170,7 +173,7 @@ def _check_case_there(path: Path) -> None:
 def _opened(case_path: Path, folder: Path | None, progress: Progress) -> Reviewable:
     case_file = read_case_file(case_path)
     case, notes = _loaded(case_file.path, progress)
-    bare = Reviewable(case, None, None, case_file.path, folder, notes)
+    bare = Reviewable(case, None, None, case_file.path, folder, notes=notes)
     opened = bare if folder is None else _with_result(bare, folder)
     return replace(opened, notes=(*opened.notes, *_missing(opened)))
 
@@ -201,11 +204,22 @@ def _with_result(bare: Reviewable, folder: Path) -> Reviewable:
         bare,
         case=with_outlines(bare.case, outlines),
         registration=registration,
+        found=registration if reviewed is None else _found_before(found, bare.case),
         review=read_review(folder, case_id=case_id),
         notes=(*bare.notes, *_age_note(folder)),
         ccta_vessel=outlines.ccta,
         pullback_vessel=outlines.pullback,
     )
+
+
+def _found_before(path: Path, case: Case) -> Registration | None:
+    """Read what the program found before a reader changed it, if it is still there and of use."""
+    try:
+        registration = read_registration(path)
+        check_frames(path, registration, case)
+    except InputError:
+        return None
+    return registration
 
 
 def check_frames(path: Path, registration: Registration, case: Case) -> None:

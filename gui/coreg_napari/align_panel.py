@@ -21,8 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from coreg.io.registration_json import FILE_NAME
 from coreg.registration.by_hand import Adjustment
 from coreg.registration.likeness import Nearby
+from coreg.result import Registration
 from coreg_napari.links import Links
 from coreg_napari.narrow import let_shrink
 from coreg_napari.session import MOST_SHIFT_MM, LockedError, Session
@@ -170,9 +172,9 @@ class AlignPanel(QWidget):
         grid.addWidget(self.likeness, 4, 0, 1, 2)
         line = QHBoxLayout()
         self.to_best = _button("Go to best nearby", "Take the best shift and turn of the neighbourhood")
-        self.reset = _button("Back to registration", "Take everything by hand back")
+        self.reset = _button("Back to registration", "")
         self.to_best.clicked.connect(self.go_to_best)
-        self.reset.clicked.connect(lambda _=False: self.guarded(lambda: self.session.adjust(Adjustment())))
+        self.reset.clicked.connect(lambda _=False: self.guarded(self.session.go_back))
         line.addWidget(self.to_best)
         line.addWidget(self.reset)
         grid.addLayout(line, 5, 0, 1, 2)
@@ -289,8 +291,11 @@ class AlignPanel(QWidget):
         session = self.session
         free = not session.locked
         placed = free and session.registration is not None
-        for widget in (self.shift, self.turn, self.stretch, self.mirrored, self.reset, self.from_here):
+        for widget in (self.shift, self.turn, self.stretch, self.mirrored, self.from_here):
             widget.setEnabled(placed)
+        before = session.before_hand
+        self.reset.setEnabled(free and before is not None)
+        self.reset.setToolTip(_back_tip(before, session.registration))
         self.to_best.setEnabled(placed and self._nearby is not None)
         for widget in (self.nonrigid, self.rigid):
             widget.setEnabled(free)
@@ -317,6 +322,14 @@ class AlignPanel(QWidget):
         """Stop listening."""
         self._timer.stop()
         self._links.cut()
+
+
+def _back_tip(before: Registration | None, now: Registration | None) -> str:
+    if before is None:
+        return "There is nothing to go back to"
+    if before is now:
+        return "Take everything by hand back"
+    return f"Take the program's registration of the result folder ({FILE_NAME}) again"
 
 
 def _button(text: str, tip: str) -> QPushButton:

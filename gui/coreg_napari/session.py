@@ -94,6 +94,7 @@ class Session:
         self._review = opened.review or Review(opened.case.id)
         how = how_of(self._review.command)
         self._history = History(Work(opened.registration, Adjustment(), _landmarks_of(opened), how))
+        self._found = opened.found
         self._preview: Adjustment | None = None
         self._saved = self._signature
         self._row = 0
@@ -291,10 +292,34 @@ class Session:
         self._moved()
         self.landmarks_changed.emit()
 
+    @property
+    def before_hand(self) -> Registration | None:
+        """The program's registration that `go_back` takes; None where there is nothing to go back to."""
+        now, found, moved = self.registration, self._found, not self.work.adjustment.is_none
+        if now is not None and moved and (found is None or not _by_hand(now, Adjustment())):
+            return now
+        there = now is not None and not moved and found is not None and _same_path(now.path, found.path)
+        return None if there else found
+
+    def go_back(self) -> None:
+        """Take back what was done by hand; of what is in files already, with the program's registration.
+
+        Raises
+        ------
+        LockedError
+            If the review is signed off.
+        """
+        before = self.before_hand
+        if before is not None and before is self.registration:
+            self.adjust(Adjustment())
+        elif before is not None:
+            self.set_registration(before, "back to the program's registration")
+
     def take_first(self, registration: Registration) -> None:
         """Take the program's first registration of a case that came without one; not a step of undo."""
         landmarks = self.work.landmarks or _found_landmarks(self.case, registration.path)
         self._history = History(Work(registration, Adjustment(), landmarks))
+        self._found = registration
         self._saved = (self._history.present, *self._saved[1:])
         self._moved()
         self.landmarks_changed.emit()
@@ -624,6 +649,11 @@ def adjustment_text(adjustment: Adjustment) -> str:
     if adjustment.mirrored:
         parts.append("mirrored")
     return ", ".join(parts) or "as registered"
+
+
+def _same_path(a: VirtualCatheterPath, b: VirtualCatheterPath) -> bool:
+    pairs = ((a.origin_mm, b.origin_mm), (a.column, b.column), (a.row, b.row))
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
 
 
 def _by_hand(registration: Registration | None, adjustment: Adjustment) -> str:

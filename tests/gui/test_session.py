@@ -198,6 +198,50 @@ def test_the_command_repeats_what_was_done_before_work_was_recovered(session, re
     assert again.command == session.command
 
 
+def test_back_to_registration_also_takes_back_what_was_saved_by_hand(session, result):
+    program = session.registration
+    assert session.before_hand is None
+    session.adjust(Adjustment(1.0, 0.3))
+    assert session.before_hand is program
+    session.save()
+    again = Session(open_reviewable(result), reviewer="R1")
+    assert not np.allclose(again.path.origin_mm[5], program.path.origin_mm[5])
+    again.adjust(Adjustment(0.5))
+    again.go_back()
+    np.testing.assert_array_equal(again.path.origin_mm, program.path.origin_mm)
+    assert (again.by_hand, again.registration.verdict, again.before_hand) == ("", program.verdict, None)
+    assert again.review.events[-1].action == "back to the program's registration"
+    again.undo()
+    again.undo()
+    assert again.by_hand.endswith("turned by +17 degrees")
+
+
+def test_back_to_registration_takes_back_what_was_recovered(session, result):
+    session.adjust(Adjustment(1.0))
+    again = Session(open_reviewable(result), reviewer="R1")
+    again.recover(session.review, session.outcome())
+    again.go_back()
+    np.testing.assert_array_equal(again.path.origin_mm, session.registration.path.origin_mm)
+
+
+def test_without_the_programs_own_file_only_what_is_new_by_hand_is_taken_back(session, result):
+    session.adjust(Adjustment(1.0))
+    session.save()
+    (result / "registration.json").unlink()
+    again = Session(open_reviewable(result), reviewer="R1")
+    assert again.before_hand is None
+    again.adjust(Adjustment(0.5))
+    again.go_back()
+    assert again.adjustment.is_none
+    assert again.by_hand == "shifted by +1.00 mm"
+
+
+def test_a_program_file_that_is_broken_keeps_no_review_from_being_opened(session, result):
+    session.save()
+    (result / "registration.json").write_text("{", encoding="utf-8")
+    assert open_reviewable(result).found is None
+
+
 def test_paths_with_spaces_are_quoted_in_the_command(tmp_path):
     line = command_line(tmp_path / "a case" / "case.toml", None, ("--method", "rigid"))
     assert f"'{tmp_path}/a case/case.toml'" in line
