@@ -123,6 +123,7 @@ class AlignPanel(QWidget):
             (session.path_changed, self._on_path),
             (session.review_changed, self._show_state),
             (session.prepared_changed, self._on_path),
+            (session.blinded_changed, self._on_blinded),
         )
         self._on_path()
 
@@ -251,6 +252,10 @@ class AlignPanel(QWidget):
         wanted = self.wanted
         self.guarded(lambda: (self.session.adjust if settle else self.session.preview)(wanted))
 
+    def _on_blinded(self, _blinded: bool) -> None:
+        # What was found nearby is no news any more.
+        self._on_path()
+
     def _on_path(self) -> None:
         now = self.session.adjustment
         self.shift.show_value(now.shift_mm)
@@ -260,13 +265,17 @@ class AlignPanel(QWidget):
         self._nearby = None
         self._show_likeness()
         self._show_state()
-        if self.session.likeness is not None and self.session.path is not None:
+        known = self.session.likeness is not None and self.session.path is not None
+        if known and not self.session.blinded:
             self._timer.start()
 
     def _show_likeness(self) -> None:
         session = self.session
         if session.registration is None:
             self.likeness.setText("Nothing is registered yet.")
+            return
+        if session.blinded:
+            self.likeness.setText("How far apart the lumens are is hidden while blinded.")
             return
         if not session.opened.outlined:
             self.likeness.setText("There are no outlines of both lumens to compare.")
@@ -296,7 +305,7 @@ class AlignPanel(QWidget):
         before = session.before_hand
         self.reset.setEnabled(free and before is not None)
         self.reset.setToolTip(_back_tip(before, session.registration))
-        self.to_best.setEnabled(placed and self._nearby is not None)
+        self.to_best.setEnabled(placed and self._nearby is not None and not session.blinded)
         for widget in (self.nonrigid, self.rigid):
             widget.setEnabled(free)
         for button, name, label in (

@@ -191,13 +191,13 @@ class AlongData:
         return grey_levels(cut, *WINDOW_HU)[:, self.columns.row]
 
     def marks(self) -> Marks:
-        """Find all landmarks along the pullback."""
+        """Find all landmarks along the pullback; blinded, only where the pullback itself has them."""
         reviewed, path = self.session.landmarks, self.session.path
         halves = [each.landmark for each in reviewed]
         frame = np.array([np.nan if each.frame is None else each.frame for each in halves])
         ccta = np.full(len(halves), np.nan)
         met = [i for i, each in enumerate(halves) if each.world_mm is not None]
-        if path is not None and met:
+        if path is not None and met and not self.session.blinded:
             rows = path.to_pullback(np.array([halves[i].world_mm for i in met])).row
             ccta[met] = path.position_at(rows)
         return Marks(reviewed, self._position_of(frame), ccta)

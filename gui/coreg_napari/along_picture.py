@@ -278,15 +278,17 @@ class AlongPicture:
         self.ccta_area.set_data(position, shown.ccta_area_mm2)
         for factor, band in self._bands:
             band.set_data(position, -factor * shown.sd_mm, factor * shown.sd_mm)
-        self._flag(shown)
+        self._flag(shown, blinded=blinded)
         guests = (*self.ccta_in_pullback, *self.pullback_in_ccta, self.ccta_area)
         for artist in guests:
             artist.set_visible(not blinded and shown.placed)
+        for _, band in self._bands:
+            band.set_visible(not blinded)
         wide = usual_range(2.0 * shown.sd_mm, least=(0.0, 0.1), kept=0.98)[1]
         doubt, away = shown.posed & ~shown.reliable, ~shown.posed
         lower = Lower(
             notes,
-            (not blinded and shown.placed, True, bool(doubt.any()), bool(away.any())),
+            (not blinded and shown.placed, True, bool(doubt.any()) and not blinded, bool(away.any())),
             float(np.ceil(2.0 * wide)) / 2.0,
         )
         anew, self._lower = lower != self._lower, lower
@@ -307,8 +309,8 @@ class AlongPicture:
         top = lower.spread_mm
         self.spread_axes.set(ylim=(-1.15 * top, 1.15 * top), yticks=[-top, top])
 
-    def _flag(self, shown: Shown) -> None:
-        doubt, away = shown.posed & ~shown.reliable, ~shown.posed
+    def _flag(self, shown: Shown, *, blinded: bool) -> None:
+        doubt, away = shown.posed & ~shown.reliable & (not blinded), ~shown.posed
         for bars in self._shade:
             bars.set_verts(_boxes(doubt, self._position_mm))
         for bars in self._hatch:

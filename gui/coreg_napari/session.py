@@ -84,6 +84,7 @@ class Session:
     landmarks_changed = Signal()
     selection_changed = Signal(str)
     view_changed = Signal()
+    blinded_changed = Signal(bool)
     review_changed = Signal()
     prepared_changed = Signal()
 
@@ -177,6 +178,7 @@ class Session:
         if blinded != self._blinded:
             self._blinded = blinded
             self.view_changed.emit()
+            self.blinded_changed.emit(blinded)
 
     @property
     def selected(self) -> str:

@@ -65,6 +65,7 @@ class SignOffPanel(QWidget):
         self._links = Links(
             (session.review_changed, self.refresh),
             (session.path_changed, self.refresh),
+            (session.blinded_changed, self._on_blinded),
         )
         self.refresh()
 
@@ -126,12 +127,17 @@ class SignOffPanel(QWidget):
         if not self.session.locked:
             self.session.set_comment(self.comment.toPlainText())
 
+    def _on_blinded(self, _blinded: bool) -> None:
+        self.refresh()
+
     def refresh(self) -> None:
         """Show what the session says."""
         session, review = self.session, self.session.review
         outcome = session.outcome()
         if outcome is None:
             self.verdict.setText("Nothing is registered yet.")
+        elif session.blinded:
+            self.verdict.setText("Hidden while blinded: it tells how well both modalities agree.")
         else:
             reasons = "".join(f"<br>- {escape(reason)}" for reason in outcome.reasons)
             self.verdict.setText(f"<b>{outcome.verdict}</b>{reasons}")
