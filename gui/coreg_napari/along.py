@@ -17,6 +17,7 @@ from coreg.registration.by_hand import Adjustment
 from coreg_napari.along_data import AlongData, Shown
 from coreg_napari.along_picture import BACKGROUND, CONTROL, TEXT, AlongPicture
 from coreg_napari.links import Links
+from coreg_napari.narrow import ElidedLabel
 from coreg_napari.session import LockedError, Session
 
 # A burst of changes, as from a slider that is dragged, is drawn once.
@@ -94,8 +95,7 @@ class AlongView(QWidget):
             )
             each.valueChanged.connect(self._on_angle)
         self.slider.setFixedWidth(180)
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.PlainText)
+        self.readout = ElidedLabel(greedy=True)
         row = QHBoxLayout()
         row.setContentsMargins(8, 0, 8, 4)
         for part in (QLabel("cut at"), self.slider, self.spin):
@@ -189,6 +189,7 @@ class AlongView(QWidget):
         images = "" if session.case.pullback_images is not None else "no pullback images: outlines only"
         ccta = "" if session.case.image is not None else "no CCTA image: outlines only"
         spread = "" if np.isfinite(self.shown.sd_mm).any() else "spread not known"
+        spread = "hidden while blinded" if session.blinded else spread
         return images, unplaced or ccta, "", unplaced or spread
 
     def _say(self) -> None:
@@ -198,13 +199,13 @@ class AlongView(QWidget):
         areas: list[tuple[str, float]] = [
             (self.session.case.pullback.modality or "pullback", shown.pullback_area_mm2[row])
         ]
-        if not self.session.blinded:
+        blinded, path = self.session.blinded, self.session.path
+        if not blinded:
             areas.append(("CCTA", shown.ccta_area_mm2[row]))
         parts += [f"{name} {area:.1f} mm²" for name, area in areas if np.isfinite(area)]
-        if np.isfinite(shown.sd_mm[row]) and shown.posed[row]:
+        if np.isfinite(shown.sd_mm[row]) and shown.posed[row] and not blinded:
             parts.append(f"place ± {shown.sd_mm[row]:.1f} mm")
-        path = self.session.path
-        if path is not None and path.reason[row]:
+        if path is not None and path.reason[row] and not blinded:
             parts.append(path.reason[row])
         self.readout.setText("  ·  ".join(parts))
 

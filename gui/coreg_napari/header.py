@@ -12,14 +12,13 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from coreg_napari.links import Links
-from coreg_napari.narrow import let_shrink
-from coreg_napari.session import Session, adjustment_text
+from coreg_napari.narrow import ElidedLabel, let_shrink, tooltip
+from coreg_napari.session import Session
 
 VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
 MESSAGE_MS = 12_000
@@ -48,9 +47,10 @@ class Header(QWidget):
         top = QHBoxLayout()
         self.case = QLabel()
         self.case.setTextFormat(Qt.TextFormat.RichText)
-        self.verdict = QLabel()
+        let_shrink(self.case)
+        self.verdict = ElidedLabel()
         self.blinded = QCheckBox("Blinded")
-        self.blinded.setToolTip("Hide the other modality's lumen and errors (key B)")
+        self.blinded.setToolTip("Show each modality without what the other one says of it (key B)")
         self.blinded.clicked.connect(self._set_blinded)
         self.keys = QPushButton("Keys")
         self.keys.setToolTip("All keys, and what the mouse does")
@@ -67,12 +67,9 @@ class Header(QWidget):
             top.addWidget(control)
         rows.addLayout(top)
         bottom = QHBoxLayout()
-        self.frame = QLabel()
-        self.place = QLabel()
-        for label in (self.frame, self.place):
-            # Its text changes with every frame; the window is not to be laid out anew for that.
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            label.setTextFormat(Qt.TextFormat.PlainText)
+        # Their texts change with every frame; the window is not to be laid out anew for that.
+        self.frame = ElidedLabel(greedy=True)
+        self.place = ElidedLabel(greedy=True)
         bottom.addWidget(self.frame, 1)
         bottom.addWidget(self.place, 1)
         rows.addLayout(bottom)
@@ -114,21 +111,25 @@ class Header(QWidget):
         """Show what the session says."""
         session, case = self.session, self.session.case
         facts = [case.pullback.modality, case.vessel, case.pullback.acquisition]
-        self.case.setText(f"<b>{case.id}</b>  " + escape(", ".join(each for each in facts if each)))
+        known = escape(", ".join(each for each in facts if each))
+        self.case.setText(f"<b>{escape(case.id)}</b>  {known}")
+        self.case.setToolTip(f"<qt>{escape(case.id)}  {known}</qt>")
         signed = session.review.sign_off
         registration = session.registration
         if signed is not None:
             text, colour = f"signed off: {signed.decision}", "#2c6e9e"
         elif registration is None:
             text, colour = "not registered yet", "#555555"
+        elif session.blinded:
+            text, colour = "blinded", "#555555"
         else:
-            by_hand = (
-                "" if session.adjustment.is_none else f", by hand: {adjustment_text(session.adjustment)}"
-            )
+            by_hand = f", by hand: {session.by_hand}" if session.by_hand else ""
             verdict = "review" if by_hand and registration.verdict == "good" else registration.verdict
             text, colour = f"{verdict}{by_hand}", VERDICT_COLOURS[verdict]
         self.verdict.setText(text + (" *" if session.unsaved else ""))
-        self.verdict.setToolTip("* unsaved changes" if session.unsaved else "saved")
+        self.verdict.setToolTip(
+            tooltip(f"{text} (* unsaved changes)" if session.unsaved else f"{text} (saved)")
+        )
         _style(self.verdict, f"background: {colour}; color: white; padding: 1px 6px;")
         self.blinded.setChecked(session.blinded)
         self._show_frame(session.row)
@@ -150,7 +151,11 @@ class Header(QWidget):
         if path is None:
             self.place.setText("")
         elif not path.posed[row]:
-            self.place.setText(f"no place in the CCTA: {path.reason[row]}")
+            why = "" if session.blinded else f": {path.reason[row]}"
+            self.place.setText(f"no place in the CCTA{why}")
+        elif session.blinded:
+            # The CCTA's own place; how sure it is, and how it is turned, comes from both.
+            self.place.setText(f"CCTA: {path.arc_length_mm[row]:.1f} mm from the ostium")
         else:
             spread = path.arc_length_sd_mm[row], np.degrees(path.rotation_sd_rad[row])
             sure = f" (SD {spread[0]:.2f} mm, {spread[1]:.0f} deg)" if np.isfinite(spread).all() else ""
