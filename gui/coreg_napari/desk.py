@@ -15,8 +15,10 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QProgressDialog
 
 from coreg.io.reviewable import CaseNotFoundError, Reviewable, WorkItem, is_cohort, open_reviewable, work_list
 from coreg.io.work_list import read_again
+from coreg_napari.docks import add_dock
 from coreg_napari.jobs import Job, Progress
-from coreg_napari.review_window import DOCK, ReviewWindow
+from coreg_napari.review_window import ReviewWindow
+from coreg_napari.sample import cache_folder
 from coreg_napari.warm_up import warm_up
 from coreg_napari.work_list_panel import WorkListPanel
 
@@ -80,7 +82,7 @@ class Desk(QObject):
         self._open_case(path, case)
 
     def _open_case(self, path: Path, case: Path | None) -> None:
-        near = tuple(self._case_places)
+        near = (*self._case_places, cache_folder())
 
         def work(tell: Progress) -> Reviewable | CaseNotFoundError:
             try:
@@ -130,9 +132,7 @@ class Desk(QObject):
             if self.work_list is None or self._dock not in self._main.findChildren(QDockWidget):
                 self.work_list = WorkListPanel()
                 self.work_list.open_requested.connect(self._open_item)
-                self._dock = self.viewer.window.add_dock_widget(
-                    self.work_list, name=DOCK.format("work list"), area="left"
-                )
+                self._dock = add_dock(self.viewer, self.work_list, "work list", "left")
             self.work_list.show_items(items)
             usable = [i for i, each in enumerate(items) if not each.failed]
             if self.window is None and usable:

@@ -21,6 +21,7 @@ from coreg_napari.align_panel import AlignPanel
 from coreg_napari.along import AlongView
 from coreg_napari.command import FROM_PLACEMENT, GUIDED, RIGID
 from coreg_napari.cross_sections import CrossSections, PickMode
+from coreg_napari.docks import add_dock, remove_dock
 from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
 from coreg_napari.jobs import Job, Progress
@@ -28,13 +29,13 @@ from coreg_napari.keys_box import show_keys
 from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.links import Links
 from coreg_napari.session import GUIDED_STEP, LockedError, Session
+from coreg_napari.places import start_folder
 from coreg_napari.sign_off_panel import SignOffPanel
 from coreg_napari.space import SpaceView
 from coreg_napari.unsaved import UnsavedWork
 from coreg_napari.work import left_out, likeness_of, solved_again, solved_case
 
 AUTOSAVE_MS, SPACE_MS = 1500, 700
-DOCK = "coreg: {}"
 LABELS = {"nonrigid": "register, non-rigid", "rigid": "register, rigid", "from here": "refine from here"}
 
 
@@ -80,6 +81,8 @@ class ReviewWindow:
         self._foreground: Job | None = None
         self._looking: Job | None = None
         self._look_again = False
+        # Chosen for a review that has no folder yet, and not saved into so far.
+        self._new_folder: Path | None = None
         self.closed = False
         self._build()
         notes = [*opened.notes, *self._recover()]
@@ -135,9 +138,7 @@ class ReviewWindow:
             leave_keys(self._space_place)
 
     def _dock(self, widget: QWidget, name: str, area: str, *, bare: bool = False) -> QDockWidget:
-        dock: QDockWidget = self.viewer.window.add_dock_widget(
-            widget, name=DOCK.format(name), area=area, tabify=False
-        )
+        dock = add_dock(self.viewer, widget, name, area)
         if bare:
             dock.setTitleBarWidget(QWidget())
         return dock
@@ -180,6 +181,7 @@ class ReviewWindow:
         self.align.run_requested.connect(self.run)
         self.align.nearby_requested.connect(self.look_nearby)
         self.sign_off.save_requested.connect(self.save)
+        self.sign_off.has_folder = self._has_folder
         for panel in (self.align, self.sign_off):
             panel.message.connect(self.header.tell)
         self.landmarks.resolve_requested.connect(self.resolve)
@@ -446,7 +448,12 @@ class ReviewWindow:
     def save(self) -> bool:
         """Write the review; where there is no folder yet, ask for one. Whether it was written."""
         session = self.session
-        folder = session.folder or self._ask_folder()
+        folder = session.folder or self._new_folder or self._ask_folder()
+        self._new_folder = None
+        if folder is None:
+            self.header.tell(
+                "Not saved: no folder was chosen. The key S, or Save in the tab Sign off, asks again."
+            )
         if folder is None or not self._may_overwrite(folder):
             return False
         # A program that ends between two files loses nothing then.
@@ -459,6 +466,17 @@ class ReviewWindow:
         self._autosave_timer.stop()
         anew = ", which was gone and is made anew" if gone else ""
         self._tell(f"Saved into {folder}{anew}. {self.unsaved_work.forget(kept)}".strip())
+        return True
+
+    def _has_folder(self) -> bool:
+        """Whether there is a folder for a decision; where there is none yet, ask for one."""
+        if self.session.folder is None:
+            self._new_folder = self._ask_folder()
+            if self._new_folder is None:
+                self.header.tell(
+                    "Not signed off: no folder was chosen for the review. Press the button again."
+                )
+                return False
         return True
 
     def _may_overwrite(self, folder: Path) -> bool:
@@ -488,8 +506,10 @@ class ReviewWindow:
         return False
 
     def _ask_folder(self) -> Path | None:
-        start = self.session.opened.case_path.parent
-        chosen = QFileDialog.getExistingDirectory(self.main_window, "Folder for the review", str(start))
+        opened = self.session.opened
+        title = f"Choose or make a folder for the review of {opened.case.id}"
+        start = start_folder(opened.case_path.parent)
+        chosen = QFileDialog.getExistingDirectory(self.main_window, title, str(start))
         return Path(chosen) if chosen else None
 
     def may_close(self) -> bool:
@@ -535,7 +555,7 @@ class ReviewWindow:
         # The user may have closed some of them.
         for dock in self.main_window.findChildren(QDockWidget):
             if dock in self._docks:
-                self.viewer.window.remove_dock_widget(dock)
+                remove_dock(self.viewer, dock)
         # Their buttons' connections keep them alive, unseen by the garbage collector.
         for widget in (self.header, self.along, self._space_place, self.tabs):
             widget.deleteLater()
