@@ -21,6 +21,7 @@ from coreg_napari.align_panel import AlignPanel
 from coreg_napari.along import AlongView
 from coreg_napari.command import FROM_PLACEMENT, GUIDED, RIGID
 from coreg_napari.cross_sections import CrossSections, PickMode
+from coreg_napari.dims_slider import point_slider
 from coreg_napari.docks import add_dock, remove_dock
 from coreg_napari.focus import leave_keys
 from coreg_napari.header import Header
@@ -28,8 +29,8 @@ from coreg_napari.jobs import Job, Progress
 from coreg_napari.keys_box import show_keys
 from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.links import Links
-from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.places import start_folder
+from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.sign_off_panel import SignOffPanel
 from coreg_napari.space import SpaceView
 from coreg_napari.unsaved import UnsavedWork
@@ -159,7 +160,7 @@ class ReviewWindow:
     def _point_slider(self, inverted: bool) -> None:
         """Let napari's slider, which counts frames as acquired, have proximal on the left as all else has."""
         for each in self.viewer.window._qt_viewer.dims.slider_widgets:
-            each.slider.setInvertedAppearance(bool(inverted))
+            point_slider(each.slider, inverted=bool(inverted))
 
     @property
     def main_window(self) -> Any:

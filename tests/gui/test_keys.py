@@ -85,6 +85,24 @@ def test_the_arrows_the_slider_and_the_cursor_along_the_vessel_go_the_same_way(o
     assert int(opened.viewer.dims.current_step[0]) == session.frame
 
 
+def test_the_buttons_at_the_ends_of_the_slider_go_the_way_they_point(opened, qtbot):
+    session, view = opened.session, opened.viewer.window._qt_viewer
+    (slider,) = [each.slider for each in view.dims.slider_widgets if each.isVisible()]
+    assert slider.invertedAppearance()
+    session.go_to_row(40)
+    for x, row in ((slider.width() - 4, 41), (slider.width() - 4, 42), (4, 41)):
+        qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(x, slider.height() // 2))
+        assert session.row == row
+    # Held, it goes on that way.
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(4, slider.height() // 2))
+    qtbot.waitUntil(lambda: session.row < 38)
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(4, slider.height() // 2))
+    # Qt's own keys and page steps of the slider are as they were.
+    session.go_to_row(40)
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert session.row == 41
+
+
 def pixel_at(opened, place):
     """Pixel of the canvas at a place (y, x) of the sections."""
     camera, canvas = opened.viewer.scene.camera, opened.viewer.window._qt_viewer.canvas.native
