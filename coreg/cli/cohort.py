@@ -116,7 +116,7 @@ def run(
 
     settings = CohortSettings(
         method.value,
-        tuple(each.value for each in dict.fromkeys(compare or ())),
+        tuple(sorted({each.value for each in compare or ()})),
         device.value,
         seed,
         use_landmarks=use_landmarks,

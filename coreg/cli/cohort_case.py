@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from coreg.settings import RegistrationSettings
 
 Method = Literal["nonrigid", "rigid", "dtw", "dp", "bspline"]
+# Of the provenance of another method's registration: the fingerprint of ours, made from the same.
+MADE_FROM = "made_from"
 # Loaded once per worker, before any case: torch alone takes seconds.
 PRELOAD = ("coreg.cli.cohort_case", "coreg.registration", "coreg.report", "coreg.io.reviewable")
 
@@ -63,6 +65,7 @@ def run_case(
     case_id: str,
     settings: CohortSettings,
     stages: Sequence[str],
+    fingerprint: str = "",
     solved: Path | None = None,
 ) -> dict[str, Any]:
     """Run stages of one case into a cohort's folder.
@@ -79,6 +82,8 @@ def run_case(
         How.
     stages : sequence of str
         Some of ``segment``, ``register`` and ``validate``. Those before the first have run already.
+    fingerprint : str
+        Of what its registration depends on; other methods that were run on the same are not run again.
     solved : Path, optional
         Its registration, found together with others; where it is not there, the case is registered by itself.
 
@@ -97,11 +102,12 @@ def run_case(
             solved=solved if solved is not None and solved.exists() else None,
         )
         registration = _register(case_path, result, wanted)
-        _compare(case_path, result, cohort / METHODS, settings)
         facts |= {name: getattr(registration, name) for name in ("verdict", "reasons", "margin")}
+        facts |= _errors_of(result)
     elif "segment" in stages:
         segment_on_its_own(case_path, result, threads=1, progress=lines(print))
     if "validate" in stages:
+        _compare(case_path, result, cohort / METHODS, settings, fingerprint)
         facts |= _validate(case_path, result, cohort / METHODS)
     return plain(facts)
 
@@ -131,23 +137,33 @@ def _register(case_path: Path, result: Path, wanted: Wanted) -> Registration:
         raise InputError(str(error)) from error
 
 
-def _compare(case_path: Path, result: Path, methods: Path, settings: CohortSettings) -> None:
+def _compare(
+    case_path: Path, result: Path, methods: Path, settings: CohortSettings, fingerprint: str
+) -> None:
     """Register by other methods what was segmented already, and keep their paths, and those alone."""
-    for other in methods.glob(f"*/{result.name}"):
-        if other.parent.name not in settings.compare:
+    from coreg.io.results import read_registration, replaced_folder, write_frames, write_registration
+
+    missing = list(settings.compare)
+    for other in sorted(methods.glob(f"*/{result.name}")):
+        method = other.parent.name
+        if method not in missing:
             shutil.rmtree(other)
-    if not settings.compare:
+            continue
+        with suppress(InputError):
+            if read_registration(other).provenance.get(MADE_FROM) == fingerprint:
+                missing.remove(method)
+    if not missing:
         return
-    from coreg.io.results import replaced_folder, write_frames, write_registration
     from coreg.registration import solve
 
     case, wanted = _outlined_case(case_path, result, settings)
-    for method in settings.compare:
+    for method in missing:
         print(f"comparing with {method}", flush=True)
-        solved = solve(case, settings=wanted, method=method, device=settings.device, threads=1)
+        found = solve(case, settings=wanted, method=method, device=settings.device, threads=1).registration
+        found = dataclasses.replace(found, provenance={**found.provenance, MADE_FROM: fingerprint})
         with replaced_folder(methods / method / case.id, case.id) as folder:
-            write_frames(folder / "frames.csv", solved.registration.path)
-            write_registration(folder, solved.registration, case_id=case.id)
+            write_frames(folder / "frames.csv", found.path)
+            write_registration(folder, found, case_id=case.id)
 
 
 def _outlined_case(
@@ -203,19 +219,24 @@ def register_together(cases: Sequence[tuple[Path, Path, Path]], settings: Cohort
 def _validate(case_path: Path, result: Path, methods: Path) -> dict[str, Any]:
     """Measure a case's registrations, by all methods, at its landmarks: as reviewed, else as given."""
     from coreg.io.case_file import read_case_file
-    from coreg.io.frames_csv import read_counted_errors
     from coreg.io.landmark_files import write_landmarks
     from coreg.io.results import read_registration
 
-    landmarks = landmarks_in_force(read_case_file(case_path), result).landmarks
+    landmarks = landmarks_in_force(read_case_file(case_path), result)
     for place in (result, *sorted(methods.glob(f"*/{result.name}"))):
-        if not measure_result(place, read_registration(place), landmarks):
+        if not measure_result(place, read_registration(place), landmarks.landmarks):
             for name in (VALIDATION, LANDMARKS):
                 (place / name).unlink(missing_ok=True)
+    if (result / VALIDATION).exists():
+        write_landmarks(result / LANDMARKS, landmarks.landmarks)
+    return _errors_of(result) | {"landmarks_of": "reader" if landmarks.reviewed else "case"}
+
+
+def _errors_of(result: Path) -> dict[str, Any]:
+    """Mean absolute errors at the landmarks that count, and their number."""
+    from coreg.io.frames_csv import read_counted_errors
+
     table = result / VALIDATION
-    if not table.exists():
-        return {"landmarks": 0, **dict.fromkeys(MEAN_ERRORS)}
-    write_landmarks(result / LANDMARKS, landmarks)
-    counted = read_counted_errors(table)
+    counted = read_counted_errors(table) if table.exists() else ()
     means = {name: mean_absolute(counted, name) if counted else None for name in MEAN_ERRORS}
     return {"landmarks": len(counted), **means}

@@ -58,12 +58,13 @@ def cases_text(count: int) -> str:
 def plan_text(plan: Plan) -> str:
     """Sum up what a run would do."""
     names = [each.case_id for each in plan.todo]
-    shown = [*names[:MOST_SHOWN], *([f"and {len(names) - MOST_SHOWN} more"] * (len(names) > MOST_SHOWN))]
+    shown = names[:MOST_SHOWN]
     rows = [
         ("cases", str(len(plan.cases))),
         ("done before", str(len(plan.cases) - len({*names, *plan.waiting, *plan.unusable}))),
         ("to run", str(len(names))),
-        *(("", f"- {name}") for name in shown),
+        *(("", f"- {name}: {', '.join(plan.work[name].stages)} ({plan.why(name)})") for name in shown),
+        *([("", f"and {len(names) - MOST_SHOWN} more")] if len(names) > MOST_SHOWN else []),
         *([("waiting", f"{len(plan.waiting)}, for an earlier stage")] if plan.waiting else []),
         ("cannot be read", str(len(plan.unusable))),
         *(("", f"- {name}: {reason}") for name, reason in list(plan.unusable.items())[:MOST_SHOWN]),
@@ -77,6 +78,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "cases": len(plan.cases),
         "to_run": [each.case_id for each in plan.todo],
         "stages": {each.case_id: plan.work[each.case_id].stages for each in plan.todo},
+        "why": {each.case_id: plan.why(each.case_id) for each in plan.todo},
         "waiting": dict(plan.waiting),
         "unusable": dict(plan.unusable),
     }

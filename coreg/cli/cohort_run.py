@@ -81,6 +81,7 @@ def run_cohort(asked: Asked, console: Console) -> int:
         from coreg_cohort.page import write_cohort_report
         from coreg_cohort.plan import planned
     # Asked first, so that what cannot be is said before hours of work.
+    _check_methods(asked.settings)
     slurm, batch = _slurm_options(asked), _batch(asked)
     console.note(f"checking {asked.manifest}")
     plan = planned(
@@ -117,7 +118,9 @@ def run_cohort(asked: Asked, console: Console) -> int:
 def _tell_plan(plan: Plan, console: Console) -> None:
     for name, reason in plan.unusable.items():
         console.note(f"{name} cannot be read and will fail: {reason}")
-    console.note(f"{cases_text(len(plan.cases))}, {len(plan.todo)} to run")
+    reasons = Counter(plan.why(each.case_id) for each in plan.todo)
+    why = "".join(f"; {count}: {reason}" for reason, count in reasons.most_common())
+    console.note(f"{cases_text(len(plan.cases))}, {len(plan.todo)} to run{why}")
     for stage, count in Counter(plan.waiting.values()).items():
         console.note(f"{cases_text(count)} left alone until --stage {stage} has run")
 
@@ -140,7 +143,15 @@ def _run(
     return run_planned(
         plan,
         run_case,
-        lambda case, stages, solved: (case.case_path, plan.out, case.case_id, settings, stages, solved),
+        lambda case, stages, solved: (
+            case.case_path,
+            plan.out,
+            case.case_id,
+            settings,
+            stages,
+            plan.fingerprints[case.case_id].register,
+            solved,
+        ),
         Where(asked.cluster, workers, slurm, asked.time_limit_s, asked.memory_limit_gb),
         version=__version__,
         preload=PRELOAD,
@@ -165,6 +176,12 @@ def _slurm_options(asked: Asked) -> SlurmOptions | None:
         msg = f"--cluster-options needs --cluster slurm, found {asked.cluster}"
         raise typer.BadParameter(msg)
     return read_slurm_options(asked.cluster_options)
+
+
+def _check_methods(settings: CohortSettings) -> None:
+    if settings.method in settings.compare:
+        msg = f"--compare {settings.method}: that is the method of the results themselves"
+        raise typer.BadParameter(msg)
 
 
 def _batch(asked: Asked) -> int:

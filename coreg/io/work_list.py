@@ -130,10 +130,10 @@ def _folders_in(folder: Path) -> Iterator[Path]:
 
 
 def _item(folder: Path, failure: str) -> WorkItem:
+    """Read a result; of a case that failed in the last run the result of an earlier one does not count."""
     try:
-        if not is_result(folder):
-            found = failure or "no registration"
-            return WorkItem(folder.name, folder, failed=found)
+        if failure or not is_result(folder):
+            return WorkItem(folder.name, folder, failed=failure or "no registration")
         return _read_item(folder)
     except InputError as error:
         return WorkItem(folder.name, folder, failed=str(error))

@@ -175,11 +175,11 @@ def paired_difference(
 def paired_hedges_g(difference: FloatArray) -> FloatArray:
     """Mean over standard deviation of differences (..., K), corrected for few of them; shape (...).
 
-    NaN where all differences are equal or there are fewer than two. The correction is the usual
-    approximation, of Hedges, J. Educ. Stat. 6 (1981) 107-128.
+    NaN where all differences are equal or there are fewer than three, of which the correction leaves
+    nothing. It is the usual approximation, of Hedges, J. Educ. Stat. 6 (1981) 107-128.
     """
     count = difference.shape[-1]
-    if count < 2:
+    if count < 3:
         return np.full(difference.shape[:-1], np.nan)
     sd = difference.std(axis=-1, ddof=1)
     spread = np.where(sd > 1e-12 * np.abs(difference).max(axis=-1, initial=0.0), sd, np.nan)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from coreg.io.files import write_text
 from coreg.io.result_folder import LOG
 from coreg.io.work_list import CASES, COHORT
 from coreg_cohort.isolated import Ended
@@ -32,9 +34,14 @@ class Book:
         self._plan, self._version = plan, version
         self._running: dict[str, tuple[Stage, ...]] = {}
         self.records = {name: record for name, record in plan.records.items() if self._counts(record)}
+        self._places = {each.case_id: each.case_path.parent for each in plan.cases}
         for name, reason in plan.unusable.items():
             # Not on disk: where only the way to the case was lost, what is known of it holds again later.
-            self.records[name] = Record(name, {}, "failed", reason, {}, 0.0, 0.0, version)
+            told = self._without_place(name, reason)
+            self.records[name] = Record(name, {}, "failed", told, {}, 0.0, 0.0, version)
+        # Of a case's earlier jobs in this run.
+        self._spent_s: dict[str, float] = {}
+        self._printed: dict[str, str] = {}
         self._written_s = -TABLE_S
         self.write_table()
 
@@ -59,6 +66,7 @@ class Book:
         stages = self._running[job.case_id]
         self._put_log(job, keep=stages != ("validate",) or ended.status == "failed")
         record = self._entry(job.case_id, stages, ended)
+        self._spent_s[job.case_id] = record.seconds
         write_record(self._plan.out, record)
         self.records[record.case_id] = record
         if time.monotonic() - self._written_s >= TABLE_S:
@@ -74,11 +82,12 @@ class Book:
             name,
             {stage: each for stage, each in prints.items() if each is not None},
             ended.status,
-            ended.reason,
+            self._without_place(name, ended.reason),
             ended.facts,
-            ended.seconds,
+            self._spent_s.get(name, 0.0) + ended.seconds,
             ended.peak_memory_gb,
             self._version,
+            self._plan.settings,
         )
         before = self._plan.records.get(name)
         if ran != ("validate",) or before is None or ended.status == "failed":
@@ -91,10 +100,31 @@ class Book:
         if not job.log.exists():
             return
         if keep:
-            folder = self._plan.out / CASES / job.case_id
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(job.log, folder / LOG)
+            self._add_to_log(job.case_id, job.log)
         job.log.unlink()
+
+    def _add_to_log(self, name: str, log: Path) -> None:
+        """Write what was printed into a result, after what earlier jobs of this run printed."""
+        printed = self._without_place(name, log.read_text(encoding="utf-8", errors="replace"))
+        self._printed[name] = self._printed.get(name, "") + printed
+        kept = self._plan.out / CASES / name / LOG
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, self._printed[name])
+
+    def enter_batch(self, names: Sequence[str], job: Job, ended: Ended) -> None:
+        """Keep what a batch took and printed with each of its cases, before the rest of their stages run."""
+        for name in names:
+            if job.log.exists():
+                self._add_to_log(name, job.log)
+            self._spent_s[name] = self._spent_s.get(name, 0.0) + ended.seconds / len(names)
+        job.log.unlink(missing_ok=True)
+
+    def _without_place(self, name: str, text: str) -> str:
+        """Tell files relative to their case: where it lies may tell whose it is."""
+        place = self._places[name]
+        for each in (place, place.resolve()):
+            text = text.replace(f"{each}{os.sep}", "").replace(str(each), ".")
+        return text
 
     def write_table(self) -> None:
         """Write the table of all cases."""

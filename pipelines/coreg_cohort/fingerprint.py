@@ -39,7 +39,7 @@ class Fingerprints:
     register : str
         Of the same, the settings and, where they guide, the landmarks.
     validate : str
-        Of the same and the landmarks, given and reviewed.
+        Of the same, the landmarks, given and reviewed, and the methods to compare with.
     """
 
     segment: str | None
@@ -61,8 +61,9 @@ def fingerprints(
     case_path : Path
         The case.toml.
     settings : mapping of str to what JSON knows
-        All options that change a result; their order does not matter. Landmarks guide where
-        ``use_landmarks`` or ``leave_one_out`` is true.
+        All options; their order does not matter. Landmarks guide where ``use_landmarks`` or
+        ``leave_one_out`` is true. What is in ``compare`` only matters to the validation, and ``device`` not
+        at all: it changes no more than the last digits.
     version : str
         Of the program.
     cache : StatCache
@@ -95,10 +96,12 @@ def fingerprints(
         for path in (own, result / LANDMARKS)
     ]
     guided = bool(settings.get("use_landmarks") or settings.get("leave_one_out"))
+    own_settings = {name: each for name, each in settings.items() if name not in {"compare", "device"}}
     segment = _hash_of({"case": said, "inputs": inputs, "version": version})
-    register = _hash_of([segment, dict(settings), landmarks if guided else None])
+    register = _hash_of([segment, own_settings, landmarks if guided else None])
+    validate = _hash_of([register, landmarks, sorted(settings.get("compare", ()))])
     outlined = case.ccta.lumen is not None and case.pullback.lumen is not None
-    return Fingerprints(None if outlined else segment, register, _hash_of([register, landmarks]))
+    return Fingerprints(None if outlined else segment, register, validate)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from coreg_cohort.comparison import MEASURES
 from coreg_cohort.measured_case import Cohort, MeasuredCase
 from coreg_cohort.triage import LOG, PAGE, link
 
-_NO_VERDICT = {"failed": "no result", "broken": "cannot be read", "waiting": "not run yet"}
+_NO_VERDICT = {"failed": "no result", "broken": "cannot be read", "waiting": "not registered yet"}
 
 
 class LinkedRow(NamedTuple):
@@ -33,12 +33,12 @@ class Listing(NamedTuple):
 
 
 def failures(cohort: Cohort) -> Listing:
-    """List the cases without a result that can be used, with their logs."""
+    """List the cases without a result that can be used, with their logs; one that was not run has none."""
     cases = cohort.of_state("failed", "broken", "waiting")
     rows = [
         LinkedRow(
             each.case_id,
-            link(cohort.folder, each.case_id, LOG),
+            link(cohort.folder, each.case_id, LOG) if each.seconds > 0.0 else "",
             [*_whose(each), each.state, _seconds(each), in_one_line(each.reasons)],
         )
         for each in cases
@@ -62,7 +62,7 @@ def _case_row(folder: Path, case: MeasuredCase) -> LinkedRow:
     return LinkedRow(
         case.case_id,
         link(folder, case.case_id, PAGE) if case.state != "failed" else "",
-        [*cells, _seconds(case), in_one_line([*case.reasons, *case.problems, *_residual_text(case)])],
+        [*cells, _seconds(case), in_one_line([*case.reasons, *case.problems, *_landmark_texts(case)])],
     )
 
 
@@ -81,12 +81,17 @@ def in_one_line(texts: Sequence[str]) -> str:
     return " ".join(f"{each.rstrip('.')}." for each in texts) if len(texts) > 1 else "".join(texts)
 
 
-def _residual_text(case: MeasuredCase) -> list[str]:
-    """Say what the fit's residuals are where landmarks guided; they are no errors."""
-    if not len(case.residuals):
-        return []
+def _landmark_texts(case: MeasuredCase) -> list[str]:
+    """Say whose the landmarks are if not the case's, and what the residuals of those that guided are."""
+    texts = [_residual_text(case)] if len(case.residuals) else []
+    if case.by_reader:
+        texts.append("Measured at landmarks as reviewed; its own page has those it was registered with.")
+    return texts
+
+
+def _residual_text(case: MeasuredCase) -> str:
     along = mean_absolute(case.residuals.error_mm.tolist())
-    return [f"Fit residual at {len(case.residuals)} guides {number(along)} mm, not an error."]
+    return f"Fit residual at {len(case.residuals)} guides {number(along)} mm, not an error."
 
 
 def _whose(case: MeasuredCase) -> list[str]:

@@ -59,10 +59,14 @@ class CohortCase:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The cases of a cohort in order, and the absolute path of the table or folder that lists them."""
+    """The cases of a cohort in order, and the absolute path of the table or folder that lists them.
+
+    Those that have a problem are in ``troubled`` instead, as far as the table tells of them.
+    """
 
     path: Path
     cases: tuple[CohortCase, ...]
+    troubled: tuple[CohortCase, ...] = ()
 
 
 class ManifestError(InputError):
@@ -118,8 +122,9 @@ def examine_manifest(
     found.sort(key=lambda each: each[0])
     troubled = {i for i, _ in found}
     sound = (case for i, case in enumerate(cases) if case is not None and i not in troubled)
+    others = (cases[i] or _told_by(entries[i], folder) for i in sorted(troubled))
     everything = sorted([*problems, *(each for _, each in found)], key=lambda each: each.row)
-    return Manifest(path, tuple(sound)), tuple(everything)
+    return Manifest(path, tuple(sound), tuple(others)), tuple(everything)
 
 
 def by_patient(cases: Iterable[CohortCase]) -> dict[str, dict[str, tuple[CohortCase, ...]]]:
@@ -156,6 +161,12 @@ def _read(
         row=entry.row,
     )
     return made, tuple(problems)
+
+
+def _told_by(entry: Entry, folder: Path) -> CohortCase:
+    """Make a case of what the table alone tells."""
+    path, patient = folder / entry.case, entry.patient or entry.case_id
+    return CohortCase(entry.case_id, path, patient, entry.vessel, entry.covariates, entry.row)
 
 
 def _cell_problems(entry: Entry) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,18 +16,25 @@ from coreg.errors import InputError
 from coreg.io.case_model import is_id
 from coreg.io.files import is_folder, is_there, read_text
 from coreg.io.json_fields import case_id_of
+from coreg.io.landmark_files import read_landmarks
 from coreg.io.registration_json import FILE_NAME, read_registration
 from coreg.io.review_files import read_review, read_reviewed_registration
 from coreg.io.work_list import CASES, COHORT, METHODS, VALIDATION, work_list
+from coreg.landmarks import Landmark
 from coreg.report.html import Progress, silent
 from coreg.result import Registration
 from coreg.validation import landmark_errors, unguided
-from coreg_cohort.landmark_tables import NO_ERRORS, errors_from, read_errors
+from coreg_cohort.landmark_tables import NO_ERRORS, Errors, errors_from, read_errors
 from coreg_cohort.measured_case import Cohort, MeasuredCase, Reviewed, Sketch, State, guides_of
 
 T = TypeVar("T")
 
 STAGE = "report: reading the cases"
+MOST_NAMES = 10
+LANDMARKS = "landmarks.csv"
+REVIEWED_SINCE = "Landmarks were reviewed since it was measured: run coreg cohort run again."
+# Of frames, which files have with more digits.
+_DIGITS = 3
 NOT_RUN, NOT_REGISTERED = "not run yet", "segmented, not registered yet"
 
 
@@ -49,7 +56,13 @@ def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:
     progress(STAGE, 0.0)
     rows, notes = _listed(folder / COHORT)
     work = work_list(folder) if _any_result(folder, rows) else ()
-    names = [*rows, *(each.folder.name for each in work if each.folder.name not in rows)]
+    names = list(rows)
+    others = [each.folder.name for each in work if each.folder.name not in rows]
+    if not rows:
+        names = others
+    elif others:
+        notes = [*notes, f"Left out, as {COHORT} does not list {_them(others)}: {_some(others)}."]
+        work = tuple(each for each in work if each.folder.name in rows)
     cases = []
     for i, name in enumerate(names):
         cases.append(_case(folder, name, rows.get(name)))
@@ -61,6 +74,16 @@ def read_cohort(folder: Path, *, progress: Progress = silent) -> Cohort:
     if others:
         notes = [*notes, f"Registered by another method than the rest ({method}): {', '.join(others)}."]
     return Cohort(folder, tuple(cases), work, method, tuple(notes))
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _some(names: Sequence[str]) -> str:
+    """List names, the first of many."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _any_result(folder: Path, rows: Mapping[str, Any]) -> bool:
@@ -92,6 +115,7 @@ def _case(folder: Path, name: str, row: Mapping[str, str] | None) -> MeasuredCas
         told.get("patient", "").strip() or f"case {name}",
         told.get("vessel", "").strip(),
         seconds=_number(told.get("seconds", "")),
+        by_reader=told.get("landmarks_of", "").strip() == "reader",
     )
     status = told.get("status", "").strip() if row is not None else "done"
     if status != "done":
@@ -133,6 +157,9 @@ def _measured(folder: Path, place: Path, case: MeasuredCase, registration: Regis
         if found is not None and other != method:
             errors[other] = found.counted
     review, why = _tried(folder, lambda: _reviewed(place, case.case_id))
+    marks = {mark for each in (errors.get(method, NO_ERRORS), residuals) for mark in _marks(each)}
+    if review is not None and review.marks is not None and review.marks != marks:
+        problems.append(REVIEWED_SINCE)
     return replace(
         case,
         verdict=registration.verdict,
@@ -148,6 +175,10 @@ def _measured(folder: Path, place: Path, case: MeasuredCase, registration: Regis
         provenance=registration.provenance,
         problems=tuple(filter(None, [*problems, why])),
     )
+
+
+def _marks(errors: Errors) -> Iterator[tuple[str, float]]:
+    return zip(errors.id, errors.frame_expected.round(_DIGITS).tolist(), strict=True)
 
 
 def _sketch(registration: Registration) -> Sketch:
@@ -174,11 +205,21 @@ def _reviewed(place: Path, name: str) -> Reviewed | None:
     if review is None:
         return None
     decision = "" if review.sign_off is None else review.sign_off.decision
+    if any(each.state != "proposed" for each in review.landmarks):
+        counting = [each.landmark for each in review.landmarks if each.counts]
+        marks = frozenset((each.id, round(each.frame or 0.0, _DIGITS)) for each in counting)
+    else:
+        # The reader decided on none: they are the case's own.
+        counting, marks = _own_landmarks(place), None
     if registration is None:
-        return Reviewed(decision)
-    counting = [each.landmark for each in review.landmarks if each.counts]
+        return Reviewed(decision, marks=marks)
     free = unguided(landmark_errors(registration.path, counting), guides_of(registration.settings))
-    return Reviewed(decision, errors_from(free, registration.path))
+    return Reviewed(decision, errors_from(free, registration.path), marks)
+
+
+def _own_landmarks(place: Path) -> list[Landmark]:
+    table = place / LANDMARKS
+    return list(read_landmarks(table)) if is_there(table) else []
 
 
 def _tried(folder: Path, read: Callable[[], T]) -> tuple[T | None, str]:

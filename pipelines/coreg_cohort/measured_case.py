@@ -55,10 +55,14 @@ class Reviewed:
         ``approved``, ``rejected``, or empty while it is not signed off.
     errors : Errors
         Of the registration as the reader left it, at the landmarks that count and did not guide it.
+    marks : frozenset or None
+        Id and frame of each landmark that the reader accepted or corrected; None where the reader decided on
+        none, so that those of the case count.
     """
 
     decision: str = ""
     errors: Errors = NO_ERRORS
+    marks: frozenset[tuple[str, float]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,8 @@ class MeasuredCase:
         Which one the result is of.
     frames : int
         Of the pullback.
+    by_reader : bool
+        Whether errors are measured at landmarks that a reader accepted or corrected.
     errors : mapping of str to Errors
         By method, those that count.
     residuals : Errors
@@ -106,6 +112,7 @@ class MeasuredCase:
     seconds: float = math.nan
     method: str = ""
     frames: int = 0
+    by_reader: bool = False
     errors: Mapping[str, Errors] = field(default_factory=dict)
     residuals: Errors = NO_ERRORS
     review: Reviewed | None = None

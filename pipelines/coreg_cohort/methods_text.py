@@ -35,7 +35,7 @@ def _cohort_text(cohort: Cohort) -> str:
     done = cohort.of_state("done")
     text = f"{_who(cohort.cases)} {_were(len(cohort.cases))} to be registered to coronary CT angiography. "
     text += f"{_who(done)} {_were(len(done))} registered."
-    excluded = [each for each in cohort.cases if each.state != "done"]
+    excluded = cohort.of_state("failed", "broken")
     if excluded:
         reasons = Counter(map(_why, excluded)).most_common()
         listed = [f"{reason} (n = {count})" for reason, count in reasons[:MOST_REASONS]]
@@ -123,6 +123,12 @@ def _measuring_texts(cohort: Cohort) -> list[str]:
     if residuals:
         text += f"At {counted(residuals, 'landmark')} that guided a registration, the error is that of a "
         text += "registration without it where one was made; fit residuals are not counted. "
+    by_reader = sum(each.by_reader for each in measured)
+    if by_reader:
+        text += (
+            f"Of {counted(by_reader, 'pullback')} the landmarks were those that a reader of the registration "
+        )
+        text += "accepted or corrected. "
     others = [method_title(each) for each in names if each != cohort.method]
     if others:
         text += f"The same cases were registered by {' and by '.join(others)}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def cohort_html(cohort: Cohort, drawn: dict[str, str]) -> str:
         _triage_part(cohort, shown),
         *_comparison_parts(cohort, found),
         *_figure_parts(cohort, drawn),
-        *([_failure_part()] if listings["failures"].rows else []),
+        *([_failure_part(cohort)] if listings["failures"].rows else []),
         _cases_part(),
         Part("methods", "Methods, to paste", _METHODS),
         Part("made", "How it was made", _MADE, (), (version_table(cohort), settings_table(cohort)), True),
@@ -152,7 +153,7 @@ def _head(cohort: Cohort) -> Head:
         f"{counted(to_review, 'result asks', '')} for a look" if to_review == 1 else "",
         f"{to_review} results ask for a look" if to_review > 1 else "",
         f"{counted(failed, 'case')} failed" if failed else "",
-        f"{counted(waiting, 'case')} not run yet" if waiting else "",
+        f"{counted(waiting, 'case')} not registered yet" if waiting else "",
     ]
     meaning = "; ".join(filter(None, told)) or "All are done, and none asks for a look"
     return Head(
@@ -172,6 +173,15 @@ def _notes(cohort: Cohort) -> list[str]:
             f"Errors were measured in {counted(len(measured), 'patient')} only: with fewer than "
             f"{FEW_PATIENTS} the intervals are too narrow, and tests hardly find anything."
         )
+    by_reader = sum(each.by_reader for each in cohort.of_state("done"))
+    if by_reader:
+        notes.append(
+            f"Of {counted(by_reader, 'pullback')} errors are measured at the landmarks that a reader "
+            "accepted or corrected. Readers saw the registration: these are no independent measurements."
+        )
+    rejected = [each.case_id for each in cohort.cases if each.review and each.review.decision == "rejected"]
+    if rejected:
+        notes.append(f"Rejected by a reader, and counted all the same: {', '.join(rejected)}.")
     if any(each.guides for each in cohort.cases):
         notes.append(
             "Some results were guided by landmarks. Fit residuals are not counted as errors; a landmark left "
@@ -182,16 +192,26 @@ def _notes(cohort: Cohort) -> list[str]:
 
 def _cards(cohort: Cohort, found: Sequence[Spread]) -> list[Card]:
     done, broken = len(cohort.of_state("done")), len(cohort.of_state("broken"))
-    signed = sum(bool(each.review and each.review.decision) for each in cohort.cases)
+    decided = Counter(each.review.decision for each in cohort.cases if each.review and each.review.decision)
+    signed = f"{decided.total()} signed off"
+    if decided["rejected"]:
+        signed += f", {decided['rejected']} of them rejected"
     failed, waiting = len(cohort.of_state("failed")), len(cohort.of_state("waiting"))
-    others = [f"{broken} cannot be read" if broken else "", f"{waiting} not run yet" if waiting else ""]
+    others = [
+        f"{broken} cannot be read" if broken else "",
+        f"{waiting} not registered yet" if waiting else "",
+    ]
     return [
         Card("done", f"{done} of {len(cohort.cases)}", "; ".join(filter(None, others))),
         Card("failed", str(failed), "reasons below" if failed else ""),
-        Card("to review", str(_open(cohort)), f"{signed} signed off"),
+        Card("to review", str(_open(cohort)), signed),
         *(_error_card(each) for each in found if each.method == cohort.method),
-        *([] if found else [Card("at landmarks", "not measured", "no case pairs a landmark")]),
+        *([] if found else [Card("at landmarks", "not measured", _why_not_measured(cohort))]),
     ]
+
+
+def _why_not_measured(cohort: Cohort) -> str:
+    return "no case pairs a landmark" if cohort.of_state("done") else "no case is registered"
 
 
 def _error_card(each: Spread) -> Card:
@@ -209,15 +229,16 @@ def _error_card(each: Spread) -> Card:
 def _triage_part(cohort: Cohort, shown: Sequence[Suspect]) -> Part:
     missing = len(cohort.of_state("failed", "waiting"))
     caption = (
-        "Riskiest first: results that cannot be read, then by verdict, then by the error at landmarks or how "
-        "close another placement came. On the left the vessel from its ostium (dot), in it the catheter, "
-        "orange where it is not to be trusted; on the right the distance of the two lumens along the "
-        "pullback, and as bars the errors at landmarks along the vessel."
+        "Riskiest first: results that cannot be read, then by verdict; of these first those with an error of "
+        "1 mm or more, then by the margin: how much more the next best placement would cost. On the left the "
+        "vessel from its ostium (dot), in it the catheter, orange where it is not to be trusted; on the right "
+        "the distance of the two lumens along the pullback, and as bars the errors at landmarks along the "
+        "vessel, both up to 1 mm."
     )
     if not _open(cohort) and shown:
         caption = f"No result asks for a look; those that come nearest to it. {caption}"
     if missing:
-        caption += f" {counted(missing, 'case')} without a result: see failures."
+        caption += f" {counted(missing, 'case')} without a result: see below."
     return Part("triage", "What to look at", caption)
 
 
@@ -228,7 +249,8 @@ def _comparison_parts(cohort: Cohort, found: Sequence[Spread]) -> list[Part]:
     caption = (
         "Absolute errors at landmarks: along the vessel in mm and in frames, about the catheter in degrees; "
         "bias is the mean signed error, found minus expected. Landmarks that guided a result count only "
-        "where they were left out. Intervals are 95 % and draw whole patients."
+        "where they were left out. Not met are landmarks that no frame's plane passes through. Intervals are "
+        "95 % and draw whole patients."
     )
     if compared:
         caption += (
@@ -259,9 +281,10 @@ def _figure_parts(cohort: Cohort, drawn: dict[str, str]) -> list[Part]:
     ]
 
 
-def _failure_part() -> Part:
+def _failure_part(cohort: Cohort) -> Part:
     caption = "Cases without a result that counts. The name leads to the log, where there is one."
-    return Part("failures", "Failures", caption)
+    title = "Failures" if cohort.of_state("failed", "broken") else "Not registered yet"
+    return Part("failures", title, caption)
 
 
 def _cases_part() -> Part:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from coreg.io.case_model import is_id
+from coreg.io.json_fields import plain_json
 from coreg.io.work_list import CASES
 from coreg_cohort.fingerprint import Fingerprints, StatCache, fingerprints
 from coreg_cohort.folder import check_folder
@@ -38,6 +39,10 @@ class Plan:
         Stages that may run.
     again : bool
         Whether these run also where they stand.
+    settings : mapping
+        All options but for the device, as JSON holds them.
+    version : str
+        Of the program.
     """
 
     cases: tuple[CohortCase, ...]
@@ -47,6 +52,8 @@ class Plan:
     out: Path
     asked: tuple[Stage, ...] = STAGES
     again: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
 
     @cached_property
     def standing(self) -> Mapping[str, tuple[Stage, ...]]:
@@ -59,7 +66,16 @@ class Plan:
     @cached_property
     def work(self) -> Mapping[str, ToDo]:
         """What there is to do for each case that can be read."""
-        return {name: to_do(stands, self.asked, again=self.again) for name, stands in self.standing.items()}
+        return {
+            name: to_do(stands, self.asked, again=self._again(name)) for name, stands in self.standing.items()
+        }
+
+    def _again(self, name: str) -> tuple[Stage, ...]:
+        """Stages to run also where they stand, if they have anything to do."""
+        if not self.again:
+            return ()
+        nothing = self.fingerprints[name].segment is None
+        return tuple(each for each in self.asked if not (each == "segment" and nothing))
 
     @cached_property
     def todo(self) -> tuple[CohortCase, ...]:
@@ -67,6 +83,25 @@ class Plan:
         return tuple(
             each for each in self.cases if each.case_id in self.work and self.work[each.case_id].stages
         )
+
+    def why(self, name: str) -> str:
+        """Say why a case has to run."""
+        record = self.records.get(name)
+        if record is None:
+            return "new"
+        if record.status == "failed":
+            return "failed before"
+        if record.version != self.version:
+            return f"version {record.version} of coreg before"
+        names = dict.fromkeys([*record.settings, *self.settings])
+        other = [each for each in names if record.settings.get(each) != self.settings.get(each)]
+        if other:
+            return f"another {', '.join(other)} before"
+        if self.standing[name] == STAGES:
+            return "again"
+        if len(self.standing[name]) == len(record.fingerprints) < len(STAGES):
+            return "goes on"
+        return "other landmarks before" if self.work[name].stages == ("validate",) else "other files before"
 
     @cached_property
     def waiting(self) -> Mapping[str, str]:
@@ -114,8 +149,7 @@ def planned(
     alone = {} if strict else _of_single_cases(problems)
     if problems and (strict or any(each.case_id not in alone for each in problems) or not listed.cases):
         raise ManifestError(listed.path, problems)
-    rows = {each.case_id: each.row for each in problems}
-    lost = [CohortCase(name, listed.path, name, "", {}, rows[name]) for name in alone]
+    lost = [each for each in listed.troubled if each.case_id in alone]
     cases = tuple(sorted([*listed.cases, *lost], key=lambda each: each.row))
     check_folder(out, [each.case_id for each in cases])
     cache = StatCache(out / STATE / "inputs.json")
@@ -129,7 +163,8 @@ def planned(
         # Only a convenience: the next run reads all inputs again.
         with suppress(OSError):
             cache.save()
-    return Plan(cases, alone, prints, read_records(out), out, tuple(asked), again)
+    kept = plain_json({name: each for name, each in settings.items() if name != "device"})
+    return Plan(cases, alone, prints, read_records(out), out, tuple(asked), again, kept, version)
 
 
 def _of_single_cases(problems: Sequence[Problem]) -> dict[str, str]:

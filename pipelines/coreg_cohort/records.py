@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 STATE = ".coreg-cohort"
 COLUMNS = (
     "case_id", "patient", "vessel", "status", "verdict", "reason",
-    "landmarks", "error_frames", "error_mm", "error_deg", "seconds", "stage",
+    "landmarks", "error_frames", "error_mm", "error_deg", "seconds", "stage", "landmarks_of",
 )  # fmt: skip
 _MEASURED = ("landmarks", "error_frames", "error_mm", "error_deg")
 
@@ -50,6 +50,8 @@ class Record:
         Most resident memory that was seen in it, in 1e9 bytes.
     version : str
         Of the program.
+    settings : mapping
+        With which it ran, as JSON holds them.
     """
 
     case_id: str
@@ -60,6 +62,7 @@ class Record:
     seconds: float
     peak_memory_gb: float
     version: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -125,6 +128,7 @@ def read_record(path: Path) -> Record | None:
             seconds=fields.number("seconds"),
             peak_memory_gb=fields.number("peak_memory_gb"),
             version=fields.text("version"),
+            settings=fields.mapping("settings"),
         )
     except InputError:
         return None
@@ -138,7 +142,8 @@ def write_cohort_csv(path: Path, cases: Iterable[Row], records: Mapping[str, Rec
     path : Path
         The file.
     cases : iterable
-        The manifest's, in its order; each becomes a row.
+        The manifest's, in its order; each becomes a row. Their covariates, which may tell who somebody is,
+        are left out.
     records : mapping
         By case id. A case without one has not ended yet, and its status stays empty.
 
@@ -168,10 +173,11 @@ def _cells(case: Row, record: Record | None) -> list[Cell]:
         *named,
         record.status,
         _cell(record.facts.get("verdict")),
-        record.reason or "; ".join(map(str, record.facts.get("reasons", ()))),
+        record.reason or "; ".join(str(each).rstrip(".") for each in record.facts.get("reasons", ())),
         *(_cell(record.facts.get(name)) for name in _MEASURED),
         round(record.seconds, 1),
         record.stage,
+        _cell(record.facts.get("landmarks_of")),
     ]
 
 

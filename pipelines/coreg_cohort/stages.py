@@ -62,7 +62,7 @@ def standing(record: Record | None, now: Fingerprints, result: Path) -> tuple[St
     return tuple(found)
 
 
-def to_do(standing: Collection[Stage], asked: Collection[Stage], *, again: bool = False) -> ToDo:
+def to_do(standing: Collection[Stage], asked: Collection[Stage], *, again: Collection[Stage] = ()) -> ToDo:
     """Find the stages to run.
 
     Parameters
@@ -71,8 +71,8 @@ def to_do(standing: Collection[Stage], asked: Collection[Stage], *, again: bool 
         That stand.
     asked : collection of str
         That may run; none is run before those that it builds on stand or ran.
-    again : bool
-        Run what is asked for also where it stands.
+    again : collection of str
+        Of those that are asked for, the ones to run also where they stand.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def to_do(standing: Collection[Stage], asked: Collection[Stage], *, again: bool 
     for stage in STAGES:
         stands = stage in standing and not stages
         if stage in asked:
-            if again or not stands:
+            if stage in again or not stands:
                 stages.append(stage)
         elif not stands:
             later = STAGES[STAGES.index(stage) + 1 :]

@@ -171,16 +171,18 @@ class _Steps:
         }
         cases = [each for each, _ in self._with_cases(ready)]
         batches = [cases[i : i + how.size] for i in range(0, len(cases), how.size)]
+        named = {f"batch-{i}": batch for i, batch in enumerate(batches, 1)}
         jobs = [
-            Job(
-                f"batch-{i}",
-                how.arguments([(each, self._solved(each)) for each in batch]),
-                self.book.log(f"batch-{i}"),
-            )
-            for i, batch in enumerate(batches, 1)
+            Job(name, how.arguments([(each, self._solved(each)) for each in batch]), self.book.log(name))
+            for name, batch in named.items()
         ]
-        # A batch that ends badly has left nothing; its cases are registered by themselves.
-        self.start(jobs, how.work, on_end=how.on_end, progress=partial(self.progress, "batches"))
+
+        def enter(job: Job, ended: Ended) -> None:
+            # One that ends badly has left nothing; its cases are registered by themselves.
+            self.book.enter_batch([each.case_id for each in named[job.case_id]], job, ended)
+            how.on_end(job, ended)
+
+        self.start(jobs, how.work, on_end=enter, progress=partial(self.progress, "batches"))
         return {**ready, **{name: each for name, each in stages.items() if name not in to_register}}
 
     def _with_cases(

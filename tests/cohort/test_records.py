@@ -96,10 +96,10 @@ def test_the_table_has_a_row_per_case_in_the_order_of_the_manifest(tmp_path):
     cases = [case("P2", "P2", "RCA"), case("P3"), case("P1-LAD", "P1", "LAD")]
     write_cohort_csv(path, cases, {"P1-LAD": DONE, "P2": FAILED, "P0": DONE})
     assert path.read_text().splitlines() == [
-        "case_id,patient,vessel,status,verdict,reason,landmarks,error_frames,error_mm,error_deg,seconds,stage",
-        "P2,P2,RCA,failed,,took longer than 600 s,,,,,12.3,segment",
-        "P3,,,,,,,,,,,",
-        "P1-LAD,P1,LAD,done,review,few branches; weak,4,,0.31,,12.3,register",
+        "case_id,patient,vessel,status,verdict,reason,landmarks,error_frames,error_mm,error_deg,seconds,stage,landmarks_of",
+        "P2,P2,RCA,failed,,took longer than 600 s,,,,,12.3,segment,",
+        "P3,,,,,,,,,,,,",
+        "P1-LAD,P1,LAD,done,review,few branches; weak,4,,0.31,,12.3,register,",
     ]
 
 

@@ -157,7 +157,7 @@ def test_a_cohort_of_failures_has_a_page(made_cohort):
     case = made_cohort.case
     folder = made_cohort(case("A1", status="failed", reason="no contour"), case("A2", status=""))
     text = re.sub(r"\s+", " ", Seen(write_cohort_report(folder)).text)
-    assert "1 case failed; 1 case not run yet." in text
+    assert "1 case failed; 1 case not registered yet." in text
     assert "No pullback was registered." in text
 
 

@@ -80,7 +80,7 @@ def content(out):
     ):
         text = path.read_text()
         if path.name == "cohort.csv":
-            text = "\n".join(",".join(row[:-2] + row[-1:]) for row in csv.reader(text.splitlines()))
+            text = "\n".join(",".join(row[:-3] + row[-2:]) for row in csv.reader(text.splitlines()))
         found[str(path.relative_to(out))] = text
     return found
 
