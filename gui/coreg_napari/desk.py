@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from coreg.io.reviewable import CaseNotFoundError, Reviewable, WorkItem, is_coho
 from coreg.io.work_list import read_again
 from coreg_napari.docks import add_dock
 from coreg_napari.jobs import Job, Progress
+from coreg_napari.memory import Memory, recall, remember
 from coreg_napari.review_window import ReviewWindow
 from coreg_napari.sample import cache_folder
 from coreg_napari.warm_up import warm_up
@@ -44,11 +46,11 @@ class Desk(QObject):
         self.work_list: WorkListPanel | None = None
         self.cohort: Path | None = None
         self.state_folder = user_state_path("coreg", appauthor=False)
-        self.reviewer = _user()
+        self._reviewer = ""
+        self._memory: Memory | None = None
         self._ask = ask
         # Who answers questions without dialogs names cases without one, too.
         self.ask_case = self._ask_case_in_dialog if ask is None else lambda _case_id, _path: None
-        self._case_places: list[Path] = []
         self._dock: QDockWidget | None = None
         self._job: Job | None = None
         self._dialog: QProgressDialog | None = None
@@ -66,6 +68,34 @@ class Desk(QObject):
             _DESKS[viewer] = cls(viewer)
         return _DESKS[viewer]
 
+    @property
+    def reviewer(self) -> str:
+        """Who reviews: as was last said, now or at an earlier start, else the login name."""
+        return self._reviewer or self.memory.reviewer or _user()
+
+    @reviewer.setter
+    def reviewer(self, name: str) -> None:
+        self._reviewer = name
+
+    def _remember_reviewer(self) -> None:
+        """Keep the name for the next case and the next start, where it was changed."""
+        said = "" if self.window is None else self.window.session.reviewer
+        if said and said != self.reviewer:
+            self._reviewer = said
+            self._remember(replace(self.memory, reviewer=said))
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered from one start to the next."""
+        if self._memory is None:
+            self._memory = recall(self.state_folder)
+        return self._memory
+
+    def _remember(self, memory: Memory) -> None:
+        if memory != self.memory:
+            self._memory = memory
+            remember(self.state_folder, memory)
+
     def open(self, path: Path, *, case: Path | None = None) -> None:
         """Open a case.toml, a result folder or a cohort; what is read is read beside the screen."""
         if self._job is not None:
@@ -82,7 +112,7 @@ class Desk(QObject):
         self._open_case(path, case)
 
     def _open_case(self, path: Path, case: Path | None) -> None:
-        near = (*self._case_places, cache_folder())
+        near = (*self.memory.near, cache_folder())
 
         def work(tell: Progress) -> Reviewable | CaseNotFoundError:
             try:
@@ -94,6 +124,8 @@ class Desk(QObject):
             if isinstance(opened, CaseNotFoundError):
                 self._ask_case(path, opened)
             else:
+                if case is not None:
+                    self._remember(self.memory.with_place(opened.case_path.absolute().parent))
                 self.show(opened)
 
         self._read(f"Opening {path.name}", work, done)
@@ -104,8 +136,6 @@ class Desk(QObject):
         if chosen is None:
             self.tell(str(error))
         else:
-            # Those of a study's other cases are likely to lie beside it.
-            self._case_places = [chosen.parent, chosen.parent.parent]
             self._open_case(path, chosen)
 
     def _ask_case_in_dialog(self, case_id: str, path: Path) -> Path | None:
@@ -154,7 +184,7 @@ class Desk(QObject):
             # It could be worked on while the next one was read.
             if self.window.session.state != self._left and not self.window.may_close():
                 return
-            self.reviewer = self.window.session.reviewer or self.reviewer
+            self._remember_reviewer()
             self.window.close()
         self.viewer.layers.clear()
         self.window = None
@@ -174,6 +204,7 @@ class Desk(QObject):
         """A case that was saved may stand elsewhere in the list."""
         if self.window is None or self.window.session.unsaved:
             return
+        self._remember_reviewer()
         folder = self.window.session.folder
         if self.work_list is not None and folder is not None:
             self.work_list.show_items(read_again(self.work_list.items, folder))
@@ -255,6 +286,7 @@ class Desk(QObject):
             self._dialog.reset()
             self._dialog = None
         if self.window is not None:
+            self._remember_reviewer()
             self.window.close()
         _DESKS.pop(self.viewer, None)
 

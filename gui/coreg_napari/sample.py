@@ -25,10 +25,15 @@ Progress = Callable[[str, float], None]
 
 def sample_case(tell: Progress) -> Path:
     """Return the folder of the sample, made when it is first asked for and kept in the user's cache."""
-    folder = user_cache_path("coreg", appauthor=False) / f"sample-{__version__}"
+    folder = cache_folder() / f"sample-{__version__}"
     if not (folder / CASE_NAME).is_file():
         make_sample(folder, tell)
     return folder
+
+
+def cache_folder() -> Path:
+    """Return where samples are kept, a folder each, in the user's cache."""
+    return user_cache_path("coreg", appauthor=False)
 
 
 def make_sample(folder: Path, tell: Progress, *, seed: int = SEED) -> None:

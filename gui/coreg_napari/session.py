@@ -529,6 +529,16 @@ class Session:
             self._review = replace(self._review, comment=comment)
             self.review_changed.emit()
 
+    def check_sign_off(self) -> None:
+        """Refuse what `sign_off` would refuse; raises as it does."""
+        self._check_open()
+        if not self.reviewer.strip():
+            msg = "say who reviews before signing off"
+            raise ValueError(msg)
+        if self.registration is None:
+            msg = "there is no registration to sign off yet"
+            raise ValueError(msg)
+
     def sign_off(self, decision: Decision) -> None:
         """Decide, with the comment as it is; the review is locked until it is reopened.
 
@@ -537,13 +547,7 @@ class Session:
         ValueError
             If nobody says who reviews, or there is nothing to approve.
         """
-        self._check_open()
-        if not self.reviewer.strip():
-            msg = "say who reviews before signing off"
-            raise ValueError(msg)
-        if self.registration is None:
-            msg = "there is no registration to sign off yet"
-            raise ValueError(msg)
+        self.check_sign_off()
         signed = SignOff(decision, self.reviewer, self._now(), self._review.comment)
         self._review = replace(self._review, sign_off=signed)
         self._record(f"sign off: {decision}", self._review.comment)

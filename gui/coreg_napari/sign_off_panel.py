@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from textwrap import shorten
 
@@ -45,6 +46,8 @@ class SignOffPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        # Whether there is a folder to save a decision into; where there is none, it may ask for one.
+        self.has_folder: Callable[[], bool] = lambda: True
         layout = QVBoxLayout(self)
         self.verdict = QLabel()
         self.verdict.setTextFormat(Qt.TextFormat.RichText)
@@ -107,8 +110,11 @@ class SignOffPanel(QWidget):
         return box
 
     def decide(self, decision: Decision) -> None:
-        """Sign off, and save."""
+        """Sign off, and save; where there is no folder to save into, decide nothing."""
         try:
+            self.session.check_sign_off()
+            if not self.has_folder():
+                return
             self.session.sign_off(decision)
         except (LockedError, ValueError) as error:
             self.message.emit(str(error))
