@@ -20,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
+# How far it looks to either side, unless told otherwise.
+NEARBY_MM, NEARBY_RAD = 3.0, 0.25 * np.pi
 # Coarse and fine: steps of shift and turn, about so many frames, so many points on each contour.
 STEPS_MM, STEPS_RAD = (0.5, 0.1), (np.radians(7.5), np.radians(1.5))
 FRAMES, POINTS = (60, 120), (12, 24)
@@ -30,10 +32,14 @@ OUTSIDE_MM = 0.35
 
 
 class Nearby(NamedTuple):
-    """An adjustment, and the mean distance of the lumens under it in mm."""
+    """An adjustment, the mean distance of the lumens under it in mm, and whether a better one may lie beyond.
+
+    ``at_edge`` says that the adjustment is as far off as was looked at.
+    """
 
     adjustment: Adjustment
     overall_mm: float
+    at_edge: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +172,8 @@ def best_nearby(
     adjustment: Adjustment,
     *,
     radius_scale: float,
-    shift_mm: float = 3.0,
-    turn_rad: float = 0.25 * np.pi,
+    shift_mm: float = NEARBY_MM,
+    turn_rad: float = NEARBY_RAD,
 ) -> Nearby:
     """Find the shift and turn near an adjustment under which the lumens are most alike.
 
@@ -211,7 +217,9 @@ def best_nearby(
             [best, adjustment, *near], key=lambda each: some.badness_mm(local, each, log_scale=log_scale)
         )
     moved = local.adjusted(best)
-    return Nearby(best, likeness.overall_mm(moved, radius_scale=radius_scale))
+    # Half a step of the finer grid short of it.
+    at_edge = not _within(best, adjustment, shift_mm - 0.5 * STEPS_MM[1], turn_rad - 0.5 * STEPS_RAD[1])
+    return Nearby(best, likeness.overall_mm(moved, radius_scale=radius_scale), at_edge)
 
 
 def _steps(span: float, step: float) -> FloatArray:

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from coreg.io.registration_json import FILE_NAME
 from coreg.registration.by_hand import Adjustment
-from coreg.registration.likeness import Nearby
+from coreg.registration.likeness import NEARBY_MM, NEARBY_RAD, Nearby
 from coreg.result import Registration
 from coreg_napari.links import Links
 from coreg_napari.narrow import let_shrink
@@ -31,6 +31,27 @@ from coreg_napari.session import MOST_SHIFT_MM, LockedError, Session
 
 MOST_TURN_DEG = 180.0
 STRETCH_PERCENT = (60.0, 160.0)
+SHIFT_TIP = (
+    "<qt>Moves all frames along the vessel: to the right (more) distally, away from the ostium; to the left "
+    "(less) towards it. The keys , and . move by one frame.</qt>"
+)
+TURN_TIP = (
+    "<qt>Turns all frames about the lumen's middle: to the right (more) clockwise in the vessel, seen "
+    "looking distally. The keys [ and ] turn by 2 degrees, with Control by 10.</qt>"
+)
+STRETCH_TIP = (
+    "<qt>Stretches the pullback about its middle: at more than 100 % the frames lie farther apart in the "
+    "vessel than the pullback says. The keys - and = change it by 1 %.</qt>"
+)
+MIRRORED_TIP = (
+    "<qt>Reflects each frame about its lumen's middle, for images that were exported as if seen from the "
+    "other side. The key M does it, too.</qt>"
+)
+NEARBY_TIP = (
+    f"<qt>Take the shift and turn under which the lumens are nearest to each other; it looks no farther than "
+    f"{NEARBY_MM:g} mm and {np.degrees(NEARBY_RAD):.0f} degrees from here. Where the best is that far "
+    "off, go there and look again.</qt>"
+)
 # Waiting this long after the last move before the neighbourhood is searched.
 SETTLED_MS = 350
 
@@ -151,28 +172,29 @@ class AlignPanel(QWidget):
         self.turn = _Dial(-MOST_TURN_DEG, MOST_TURN_DEG, 1.0, 0, "deg")
         self.stretch = _Dial(*STRETCH_PERCENT, 1.0, 0, "%")
         dials = (
-            ("Shift", self.shift, "Along the vessel, distally; keys , and . by one frame"),
-            ("Turn", self.turn, "About the lumen's middle; keys [ and ] by 2 degrees, with Control by 10"),
-            ("Stretch", self.stretch, "About the middle of the pullback"),
+            ("Shift", self.shift, SHIFT_TIP),
+            ("Turn", self.turn, TURN_TIP),
+            ("Stretch", self.stretch, STRETCH_TIP),
         )
         for row, (name, dial, tip) in enumerate(dials):
             label = QLabel(name)
-            for widget in (label, dial):
+            for widget in (label, dial.slider, dial.box):
                 widget.setToolTip(tip)
             grid.addWidget(label, row, 0)
             grid.addWidget(dial, row, 1)
             dial.moved.connect(lambda _: self._apply(settle=False))
             dial.settled.connect(lambda _: self._apply(settle=True))
         self.mirrored = QCheckBox("Mirrored (as if the images were seen from the other side)")
+        self.mirrored.setToolTip(MIRRORED_TIP)
         self.mirrored.clicked.connect(lambda _: self._apply(settle=True))
         grid.addWidget(self.mirrored, 3, 0, 1, 2)
         self.likeness = QLabel()
         self.likeness.setWordWrap(True)
-        # Room for two lines, so that nothing jumps while a slider is dragged.
-        self.likeness.setMinimumHeight(2 * self.likeness.fontMetrics().lineSpacing() + 4)
+        # Room for three lines, so that nothing jumps while a slider is dragged.
+        self.likeness.setMinimumHeight(3 * self.likeness.fontMetrics().lineSpacing() + 4)
         grid.addWidget(self.likeness, 4, 0, 1, 2)
         line = QHBoxLayout()
-        self.to_best = _button("Go to best nearby", "Take the best shift and turn of the neighbourhood")
+        self.to_best = _button("Go to best nearby", NEARBY_TIP)
         self.reset = _button("Back to registration", "")
         self.to_best.clicked.connect(self.go_to_best)
         self.reset.clicked.connect(lambda _=False: self.guarded(self.session.go_back))
@@ -292,6 +314,10 @@ class AlignPanel(QWidget):
             away_deg = np.degrees(np.angle(np.exp(1j * (best.turn_rad - here.turn_rad))))
             text += f"; best nearby <b>{self._nearby.overall_mm:.3f} mm</b>, "
             text += f"{best.shift_mm - here.shift_mm:+.2f} mm and {away_deg:+.0f} degrees from here"
+            if self._nearby.at_edge:
+                text += (
+                    f", which is as far as it looks ({NEARBY_MM:g} mm, {np.degrees(NEARBY_RAD):.0f} degrees)"
+                )
         else:
             text += "; nothing nearby is better"
         self.likeness.setText(text + ".")

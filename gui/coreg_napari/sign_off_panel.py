@@ -25,6 +25,11 @@ from coreg_napari.links import Links
 from coreg_napari.narrow import let_shrink
 from coreg_napari.session import LONGEST_NAME, LockedError, Session
 
+APPROVE_TIP = (
+    "<qt>Sign off that the registration, as it is shown, may be used; saves and locks the review.</qt>"
+)
+REJECT_TIP = "<qt>Sign off that the registration is not to be used; saves and locks the review.</qt>"
+REOPEN_TIP = "<qt>Unlock a review that was signed off; the audit trail keeps the decision.</qt>"
 # A comment of any length is in its box and in the files.
 LONGEST_DETAIL = 300
 
@@ -95,6 +100,12 @@ class SignOffPanel(QWidget):
         self.reopen = QPushButton("Reopen")
         self.save = QPushButton("Save")
         self.save.setToolTip("Write the review into the result folder (key S)")
+        for button, tip in (
+            (self.approve, APPROVE_TIP),
+            (self.reject, REJECT_TIP),
+            (self.reopen, REOPEN_TIP),
+        ):
+            button.setToolTip(tip)
         self.approve.clicked.connect(lambda _=False: self.decide("approved"))
         self.reject.clicked.connect(lambda _=False: self.decide("rejected"))
         self.reopen.clicked.connect(self._reopen)

@@ -190,6 +190,22 @@ def test_looking_nearby_keeps_stretch_and_mirror_and_stays_within_reach():
         )
 
 
+@pytest.mark.parametrize(("moved_mm", "beyond"), [(0.2, False), (1.0, True)])
+def test_a_best_place_at_the_edge_of_what_was_looked_at_says_so(moved_mm, beyond):
+    path, scene, centres = moved_truth(3, Adjustment(shift_mm=moved_mm))
+    near = best_nearby(
+        Likeness.of(scene),
+        path,
+        scene.centerline,
+        centres,
+        Adjustment(),
+        radius_scale=1.0,
+        shift_mm=0.5,
+        turn_rad=0.3,
+    )
+    assert near.at_edge is beyond
+
+
 def test_thinning_keeps_what_belongs_together():
     _, scene = scene_of(3)
     whole = Likeness.of(scene)
