@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 # What napari itself, or the mouse, does in the sections.
 OTHERS = (
-    ("wheel", "a frame on or back, over the sections, the cuts and the view in space"),
-    ("Control-wheel", "zoom"),
+    ("wheel", "over the sections, the cuts and the curves: a frame on or back; over the view in space: zoom"),
+    ("Control-wheel", "over the sections: zoom; over the view in space: a frame on or back"),
     ("drag", "move the sections; a landmark's ring: correct it"),
     ("Shift-drag", "in the CCTA's section: turn it; in the CCTA's lengthwise cut: shift it"),
 )

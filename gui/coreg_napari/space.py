@@ -44,6 +44,11 @@ LIGHT_LUMEN = "#F2915A"
 # A rapid-exchange imaging catheter is about 0.9 mm thick.
 CATHETER_MM, ROD_MM = 0.35, 0.08
 POINT_MM, SELECTED_MM = 1.5, 2.8
+RESET_TIP = (
+    "<qt>Look at the whole vessel again, with the head up: from the side that shows most of it, and of its "
+    "two sides the one nearer to the patient's front. The axes point to the patient's left (L), back (P) and "
+    "head (S).</qt>"
+)
 BESIDE_MM, FOLLOWED_MM = 6.0, 22.0
 NOTHING = (np.zeros((3, 3)), np.zeros((1, 3), dtype=np.int64))
 
@@ -153,7 +158,7 @@ class SpaceView(QWidget):
         self.follow.setToolTip("Keep the frame that is shown in the middle, and near")
         self.follow.toggled.connect(self._on_follow)
         reset = QPushButton("Reset view")
-        reset.setToolTip("Look at the whole vessel again, from the front of the patient")
+        reset.setToolTip(RESET_TIP)
         reset.clicked.connect(self.reset_view)
         hint = QLabel("drag: turn · Shift+drag: move · wheel: zoom · Ctrl+wheel: frames")
         below = QHBoxLayout()
@@ -328,7 +333,7 @@ class SpaceView(QWidget):
         return np.concatenate(along) if along else np.asarray(self.vessel_layer.vertices)
 
     def reset_view(self) -> None:
-        """Look at the whole vessel, from the front of the patient, the head up."""
+        """Look at the whole vessel from where most of it is seen, the head up."""
         focus_mm = self._focus_mm()
         into = overview(focus_mm)
         camera = self.viewer.scene.camera

@@ -144,7 +144,8 @@ def overview(points_mm: FloatArray) -> FloatArray:
     """Return a direction (3,) to look in at a vessel's points (M, 3), proximal to distal.
 
     Across the vessel, so that it spreads most, but tilted to look along it: planes across the vessel
-    would be lines otherwise. From the front of the patient, and distally, as the images look.
+    would be lines otherwise. Of the two sides from the one nearer to the patient's front, and distally, as
+    the images look.
     """
     _, _, axes = np.linalg.svd(points_mm - points_mm.mean(axis=0), full_matrices=False)
     along, across = axes[0], axes[2]

@@ -268,6 +268,7 @@ def test_a_button_lists_every_key_and_the_list_leaves_the_window_free(opened, qt
     (box,) = opened.main_window.findChildren(QMessageBox)
     assert not box.isModal()
     assert all(each.what in box.text() for each in opened.shortcuts())
+    assert "over the view in space: zoom" in box.text()
     assert "Control-wheel" in box.text()
     box.close()
 

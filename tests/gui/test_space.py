@@ -19,7 +19,7 @@ from napari.settings import get_settings
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from coreg.case import Case
 from coreg.catheter_path import BEYOND_VESSEL, VirtualCatheterPath
@@ -33,8 +33,8 @@ from coreg.result import Registration
 from coreg.surface import Surface
 from coreg.volume import Volume
 from coreg_napari.session import Session
-from coreg_napari.space import WAIT_MS, SpaceView, carried_mm
-from coreg_napari.space_shapes import coarsened, faces_near, rods, tube, vessel_surface
+from coreg_napari.space import LETTERS, WAIT_MS, SpaceView, carried_mm
+from coreg_napari.space_shapes import coarsened, faces_near, overview, rods, tube, vessel_surface
 from coreg_napari.space_texture import PIXELS, FramePainter
 
 COUNT, STEP_MM, RADIUS_MM, LENGTH_MM = 31, 0.6, 2.0, 24.0
@@ -506,3 +506,13 @@ def test_a_second_registration_of_the_same_vessel_does_not_build_its_surface_aga
     session.set_registration(replace(session.registration, path=tube_path(lost=(0,))), "again")
     qtbot.wait(WAIT_MS + 220)
     assert view.vessel_layer.vertices is before[0]
+
+
+def test_the_whole_is_seen_from_the_side_that_shows_most_of_it_as_the_tooltip_says(usual):
+    (reset,) = [each for each in usual.findChildren(QPushButton) if each.text() == "Reset view"]
+    assert "from the front" not in reset.toolTip()
+    # A vessel that bends from front to back and down shows most from the left or the right.
+    t = np.linspace(0.0, np.pi, 40)
+    bent = np.column_stack([np.zeros(40), -20.0 * np.cos(t), 30.0 * np.sin(t)])
+    assert abs(overview(bent)[0]) > np.cos(np.radians(31.0))
+    assert all(f"({letter})" in reset.toolTip() for letter in LETTERS)
