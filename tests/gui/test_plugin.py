@@ -125,3 +125,12 @@ def test_without_the_gui_extra_the_command_says_what_to_install(tmp_path):
     done = coreg("view", str(Path(__file__).parent), PYTHONPATH=str(tmp_path), DISPLAY=":nowhere")
     assert done.returncode == 3
     assert "pip install 'coreg[gui]'" in done.stderr
+
+
+def test_the_tutorial_names_the_sample_as_the_menu_does():
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution("coreg")
+    (sample,) = manifest.contributions.sample_data
+    text = " ".join((Path(__file__).parents[2] / "docs" / "tutorial-review.md").read_text().split())
+    assert f"*File > Open Sample > {sample.display_name} ({manifest.name})*" in text
