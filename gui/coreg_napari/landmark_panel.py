@@ -50,11 +50,14 @@ class LandmarkPanel(QWidget):
         The registration should be solved again with the accepted landmarks.
     leave_one_out_requested
         Errors should be measured on paths that were found without each landmark.
+    said : str
+        What the panel's own line says while nobody sees the panel.
     """
 
     pick_mode_changed = Signal(str)
     resolve_requested = Signal()
     leave_one_out_requested = Signal()
+    said = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +104,7 @@ class LandmarkPanel(QWidget):
         self.accept = _button("Accept", "A", lambda: self._set_state("accepted"))
         self.reject = _button("Reject", "R", lambda: self._set_state("rejected"))
         self.propose = _button("Undecided", "U: back to proposed", lambda: self._set_state("proposed"))
-        self.new = _button("New", "N: a landmark of your own, to be set in both views", self._add)
+        self.new = _button("New", "N: a landmark of your own, to be set in both views", self.add)
         self.kind = QComboBox()
         self.kind.addItems(KINDS)
         self.kind.setToolTip("What the selected landmark is")
@@ -222,6 +225,8 @@ class LandmarkPanel(QWidget):
         """Say something in the panel's own line."""
         self.message.setText(text)
         self.message.setVisible(bool(text))
+        if text and not self.isVisible():
+            self.said.emit(text)
 
     def _on_row(self, current: QModelIndex) -> None:
         if not current.isValid():
@@ -238,8 +243,15 @@ class LandmarkPanel(QWidget):
         if self.selected:
             self.guarded(lambda: self.session.set_kind(self.selected, KINDS[at]))
 
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Add a landmark of the reader's own, and say how it is set."""
+        before = len(self.session.landmarks)
         self.guarded(self.session.add_landmark)
+        if len(self.session.landmarks) > before:
+            self.tell(
+                f"{self.selected} is new. Set it in the pullback (key P) and in the CCTA (key C); once both are "
+                "set it is accepted."
+            )
 
     @property
     def pick_mode(self) -> PickMode:

@@ -188,6 +188,7 @@ class ReviewWindow:
         self.landmarks.resolve_requested.connect(self.resolve)
         self.landmarks.leave_one_out_requested.connect(self.leave_one_out)
         self.landmarks.pick_mode_changed.connect(self._set_pick_mode)
+        self.landmarks.said.connect(self.header.tell)
         self.sections.pick_done.connect(self.landmarks.end_pick)
         self.sections.refused.connect(self.header.tell)
         self.along.refused.connect(self.header.tell)
@@ -221,7 +222,7 @@ class ReviewWindow:
             Key("A", "accept the selected landmark", lambda: self._set_state("accepted")),
             Key("R", "reject the selected landmark", lambda: self._set_state("rejected")),
             Key("U", "make the selected landmark proposed again", lambda: self._set_state("proposed")),
-            Key("N", "new landmark", lambda: guarded(session.add_landmark)),
+            Key("N", "new landmark; then P and C set it", self.landmarks.add),
             Key("P", "set the selected landmark in the pullback", lambda: self.landmarks.pick("pullback")),
             Key("C", "set the selected landmark in the CCTA", lambda: self.landmarks.pick("ccta")),
             Key("Escape", "set nothing by a click any more", self.landmarks.end_pick),

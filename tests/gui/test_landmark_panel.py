@@ -288,6 +288,28 @@ def test_undo_takes_a_new_landmark_back_while_it_is_selected(panel, session, qtb
     assert not panel.accept.isEnabled()
 
 
+def test_a_new_landmark_comes_with_how_it_is_set_and_accepted(panel, session, qtbot):
+    qtbot.mouseClick(panel.new, Qt.MouseButton.LeftButton)
+    assert "key P" in panel.message.text()
+    assert "key C" in panel.message.text()
+    assert "once both are set it is accepted" in panel.message.text()
+    session.set_pullback_half("M1", row=5, xy_mm=np.array([1.0, 0.0]))
+    assert states(session)["M1"] == "proposed"
+    session.set_ccta_half("M1", np.array([1.0, 0.0, 2.5]))
+    assert states(session)["M1"] == "accepted"
+
+
+def test_behind_another_tab_a_message_is_told_elsewhere(panel, session):
+    said = []
+    panel.said.connect(said.append)
+    session.add_landmark()
+    panel.pick("pullback")
+    assert said == []
+    panel.hide()
+    panel.pick("ccta")
+    assert said == [panel.message.text()]
+
+
 def test_a_second_reader_is_laid_beside_with_limits_of_agreement(panel, session, tmp_path):
     other = tmp_path / "landmarks_reviewed.csv"
     # This reader is 1, 2 and 3 frames, and 10 degrees each time, ahead; 0.3 mm apart in the CCTA.
