@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +24,6 @@ from coreg.io.work_list import CASES, METHODS, VALIDATION
 
 if TYPE_CHECKING:
     from coreg.case import Case
-    from coreg.result import Registration
     from coreg.settings import RegistrationSettings
 
 Method = Literal["nonrigid", "rigid", "dtw", "dp", "bspline"]
@@ -93,15 +93,41 @@ def run_case(
         What the cohort's tables say of it: of a registration verdict, reasons and margin, of a validation
         mean absolute errors at the landmarks that count, and their number.
     """
+    try:
+        _check_id(case_path, case_id)
+        return plain(_run_stages(case_path, cohort, case_id, settings, stages, fingerprint, solved))
+    except typer.BadParameter as error:
+        # On the command line that is wrong usage; here it is a reason like others, and there is no --force.
+        raise InputError(str(error).replace("; --force replaces it", "; move it away")) from error
+
+
+def _check_id(case_path: Path, case_id: str) -> None:
+    """Refuse a case that has become another one since the manifest was read."""
+    from coreg.io.case_file import read_case_file
+
+    case_file = read_case_file(case_path)
+    if case_file.id != case_id:
+        raise case_file.bad(key="id", found=repr(case_file.id), expected=f"{case_id} as in the manifest")
+
+
+def _run_stages(
+    case_path: Path,
+    cohort: Path,
+    case_id: str,
+    settings: CohortSettings,
+    stages: Sequence[str],
+    fingerprint: str,
+    solved: Path | None,
+) -> dict[str, Any]:
     result = cohort / CASES / case_id
     facts: dict[str, Any] = {}
     if "register" in stages:
         wanted = dataclasses.replace(
             _wanted(case_path, result, settings),
             segmentation=None if "segment" in stages else result / SEGMENTATION,
-            solved=solved if solved is not None and solved.exists() else None,
+            solved=solved if _is_registration(solved) else None,
         )
-        registration = _register(case_path, result, wanted)
+        registration = register_case(case_path, result, wanted, progress=lines(print)).registration
         facts |= {name: getattr(registration, name) for name in ("verdict", "reasons", "margin")}
         facts |= _errors_of(result)
     elif "segment" in stages:
@@ -109,7 +135,20 @@ def run_case(
     if "validate" in stages:
         _compare(case_path, result, cohort / METHODS, settings, fingerprint)
         facts |= _validate(case_path, result, cohort / METHODS)
-    return plain(facts)
+    return facts
+
+
+def _is_registration(path: Path | None) -> bool:
+    """Whether there is one that can be read; without it the case is registered by itself."""
+    from coreg.io.results import read_registration
+
+    if path is None or not path.exists():
+        return False
+    try:
+        read_registration(path)
+    except InputError:
+        return False
+    return True
 
 
 def _wanted(case_path: Path, result: Path, settings: CohortSettings) -> Wanted:
@@ -127,14 +166,6 @@ def _wanted(case_path: Path, result: Path, settings: CohortSettings) -> Wanted:
         leave_one_out=settings.leave_one_out and guides,
         landmarks=result / REVIEWED if landmarks.reviewed and guides else None,
     )
-
-
-def _register(case_path: Path, result: Path, wanted: Wanted) -> Registration:
-    try:
-        return register_case(case_path, result, wanted, progress=lines(print)).registration
-    except typer.BadParameter as error:
-        # On the command line that is wrong usage; here it is a reason like others.
-        raise InputError(str(error)) from error
 
 
 def _compare(
@@ -239,4 +270,5 @@ def _errors_of(result: Path) -> dict[str, Any]:
     table = result / VALIDATION
     counted = read_counted_errors(table) if table.exists() else ()
     means = {name: mean_absolute(counted, name) if counted else None for name in MEAN_ERRORS}
-    return {"landmarks": len(counted), **means}
+    # Those that no frame meets are not among those measured along the vessel.
+    return {"landmarks": sum(math.isfinite(each.error_mm) for each in counted), **means}

@@ -16,6 +16,7 @@ from coreg import __version__
 from coreg.cli.cohort_case import PRELOAD, CohortSettings, register_together, run_case
 from coreg.cli.cohort_identity import leaks_of
 from coreg.cli.cohort_outcome import (
+    MOST_SHOWN,
     CohortOutcome,
     cases_text,
     holding,
@@ -116,8 +117,10 @@ def run_cohort(asked: Asked, console: Console) -> int:
 
 
 def _tell_plan(plan: Plan, console: Console) -> None:
-    for name, reason in plan.unusable.items():
+    for name, reason in list(plan.unusable.items())[:MOST_SHOWN]:
         console.note(f"{name} cannot be read and will fail: {reason}")
+    if len(plan.unusable) > MOST_SHOWN:
+        console.note(f"and {len(plan.unusable) - MOST_SHOWN} more cannot be read")
     reasons = Counter(plan.why(each.case_id) for each in plan.todo)
     why = "".join(f"; {count}: {reason}" for reason, count in reasons.most_common())
     console.note(f"{cases_text(len(plan.cases))}, {len(plan.todo)} to run{why}")

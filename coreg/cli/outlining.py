@@ -104,6 +104,7 @@ def outlined(
     InputError
         If an image cannot be used, or what was written before cannot.
     """
+    from coreg.io.files import unusable
     from coreg.io.outlines import read_outlines
 
     if given.lumen is not None and given.pullback_images is None:
@@ -118,6 +119,10 @@ def outlined(
         ccta = SegmentedCcta(given.ccta, seen.ccta, seen.ccta_lumen)
     if seen.pullback is not None:
         pullback = SegmentedPullback(given.pullback_case, seen.pullback)
+    whole = (given.lumen is not None or ccta) and (given.pullback_images is None or pullback)
+    if not whole:
+        expected = "all that was segmented of this case; delete that folder to have it segmented anew"
+        raise unusable(segmentation or folder, "", found="a part of it", expected=expected)
     return Found(ccta, pullback)
 
 

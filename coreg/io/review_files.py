@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from coreg.errors import InputError
 from coreg.io.case_model import ID_RULE
-from coreg.io.files import is_there, unusable
+from coreg.io.files import is_folder, is_there, unusable
 from coreg.io.json_fields import USE, Fields, case_id_of, parsed_json, plain_json, write_json
 from coreg.io.landmark_files import ID_PATTERN, write_reviewed_landmarks
 from coreg.io.registration_json import read_registration, registration_content, registration_from
@@ -96,7 +96,7 @@ def read_review(folder: Path, *, case_id: str | None = None) -> Review | None:
     InputError
         If it is broken, of another schema version, or not of case ``case_id``.
     """
-    path = folder / REVIEW if folder.suffix != ".json" else folder
+    path = folder if folder.suffix == ".json" and not is_folder(folder) else folder / REVIEW
     if not is_there(path):
         return None
     return review_from(path, parsed_json(path), case_id=case_id)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from coreg.errors import InputError
+from coreg.io.case_model import named_files, read_case_file
 from coreg.io.files import write_text
 from coreg.io.result_folder import LOG
 from coreg.io.work_list import CASES, COHORT
 from coreg_cohort.isolated import Ended
+from coreg_cohort.manifest import CohortCase
 from coreg_cohort.plan import Plan
 from coreg_cohort.records import STAGES, STATE, Record, Stage, write_cohort_csv, write_record
 from coreg_cohort.runner import Job
 
 # The table is written again no sooner than this after the last time, and at the end.
 TABLE_S = 5.0
+_DICOM = {"", ".dcm", ".ima", ".dicom"}
 
 
 class Book:
@@ -34,10 +39,11 @@ class Book:
         self._plan, self._version = plan, version
         self._running: dict[str, tuple[Stage, ...]] = {}
         self.records = {name: record for name, record in plan.records.items() if self._counts(record)}
-        self._places = {each.case_id: each.case_path.parent for each in plan.cases}
+        self._cases = {each.case_id: each for each in plan.cases}
+        self._places: dict[str, list[tuple[str, str]]] = {}
         for name, reason in plan.unusable.items():
             # Not on disk: where only the way to the case was lost, what is known of it holds again later.
-            told = self._without_place(name, reason)
+            told = self._without_places(name, reason)
             self.records[name] = Record(name, {}, "failed", told, {}, 0.0, 0.0, version)
         # Of a case's earlier jobs in this run.
         self._spent_s: dict[str, float] = {}
@@ -82,7 +88,7 @@ class Book:
             name,
             {stage: each for stage, each in prints.items() if each is not None},
             ended.status,
-            self._without_place(name, ended.reason),
+            self._without_places(name, ended.reason),
             ended.facts,
             self._spent_s.get(name, 0.0) + ended.seconds,
             ended.peak_memory_gb,
@@ -99,13 +105,15 @@ class Book:
         """Put a log into the result; one that was only measured keeps that of its registration."""
         if not job.log.exists():
             return
-        if keep:
-            self._add_to_log(job.case_id, job.log)
-        job.log.unlink()
+        # Where it cannot be put, as into a folder of somebody else, it stays where it is.
+        with suppress(OSError):
+            if keep:
+                self._add_to_log(job.case_id, job.log)
+            job.log.unlink()
 
     def _add_to_log(self, name: str, log: Path) -> None:
         """Write what was printed into a result, after what earlier jobs of this run printed."""
-        printed = self._without_place(name, log.read_text(encoding="utf-8", errors="replace"))
+        printed = self._without_places(name, log.read_text(encoding="utf-8", errors="replace"))
         self._printed[name] = self._printed.get(name, "") + printed
         kept = self._plan.out / CASES / name / LOG
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -114,19 +122,41 @@ class Book:
     def enter_batch(self, names: Sequence[str], job: Job, ended: Ended) -> None:
         """Keep what a batch took and printed with each of its cases, before the rest of their stages run."""
         for name in names:
-            if job.log.exists():
+            with suppress(OSError):
                 self._add_to_log(name, job.log)
             self._spent_s[name] = self._spent_s.get(name, 0.0) + ended.seconds / len(names)
         job.log.unlink(missing_ok=True)
 
-    def _without_place(self, name: str, text: str) -> str:
-        """Tell files relative to their case: where it lies may tell whose it is."""
-        place = self._places[name]
-        for each in (place, place.resolve()):
-            text = text.replace(f"{each}{os.sep}", "").replace(str(each), ".")
+    def _without_places(self, name: str, text: str) -> str:
+        """Name files by their keys in the case, or relative to it: where they lie may tell whose it is."""
+        if name not in self._places:
+            self._places[name] = _places_of(self._cases[name])
+        for place, word in self._places[name]:
+            text = text.replace(place, word)
         return text
 
     def write_table(self) -> None:
         """Write the table of all cases."""
         write_cohort_csv(self._plan.out / COHORT, self._plan.cases, self.records)
         self._written_s = time.monotonic()
+
+
+def _places_of(case: CohortCase) -> list[tuple[str, str]]:
+    """List paths of a case as messages may have them, the longest first, and what to call them.
+
+    Files in its folder go by their names there, but for DICOM and folders of images, whose names are often
+    those of patients: these, and files elsewhere, go by their keys.
+    """
+    path = case.case_path
+    known = {path: path.name if path.suffix == ".toml" else "the case", path.parent: "."}
+    with suppress(InputError):
+        case_file = read_case_file(path)
+        for key, name in named_files(case_file):
+            file = case_file.resolved(name)
+            if Path(name).suffix.lower() in _DICOM or not file.resolve().is_relative_to(
+                path.parent.resolve()
+            ):
+                known[file] = key
+    found = {str(place): word for each, word in known.items() for place in (each, each.resolve())}
+    found |= {f"{place}{os.sep}": "" for place in (path.parent, path.parent.resolve())}
+    return sorted(found.items(), key=lambda each: len(each[0]), reverse=True)

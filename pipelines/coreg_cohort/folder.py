@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from coreg.errors import InputError
-from coreg.io.files import unusable
+from coreg.io.files import check_name, unusable
 from coreg.io.json_fields import USE, parsed_json, write_json
 from coreg_cohort.records import SCHEMA_VERSION, STATE, read_records
 
@@ -55,7 +55,7 @@ def cohort_folder(out: Path, case_ids: Collection[str]) -> Iterator[Path]:
             yield out
         finally:
             clear_leftovers(out)
-            os.ftruncate(handle, 0)
+            _write_holder(handle, "")
     finally:
         # The lock goes with the handle, and with the process however it ends.
         os.close(handle)
@@ -69,6 +69,7 @@ def check_folder(out: Path, case_ids: Collection[str]) -> None:
     InputError
         As in `cohort_folder`, the lock apart.
     """
+    check_name(out)
     try:
         content = sorted(each.name for each in out.iterdir()) if out.exists() else []
     except NotADirectoryError as error:
@@ -119,8 +120,14 @@ def _lock(out: Path, handle: int) -> None:
     except OSError:
         # Some network file systems know no locks; refusing all work there would be worse.
         return
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    _write_holder(handle, f"process {os.getpid()} on {socket.gethostname()}")
+
+
+def _write_holder(handle: int, text: str) -> None:
+    """Say in the lock who has it; on a full disk it is a lock all the same."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.write(handle, text.encode())
 
 
 def _lock_file(handle: int) -> None:

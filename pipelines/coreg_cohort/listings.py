@@ -84,6 +84,10 @@ def in_one_line(texts: Sequence[str]) -> str:
 def _landmark_texts(case: MeasuredCase) -> list[str]:
     """Say whose the landmarks are if not the case's, and what the residuals of those that guided are."""
     texts = [_residual_text(case)] if len(case.residuals) else []
+    errors = case.errors_by(case.method)
+    missed = [name for name, each in zip(errors.id, errors.error_mm, strict=True) if np.isnan(each)]
+    if missed:
+        texts.append(f"Not met by any frame: {', '.join(missed)}.")
     if case.by_reader:
         texts.append("Measured at landmarks as reviewed; its own page has those it was registered with.")
     return texts

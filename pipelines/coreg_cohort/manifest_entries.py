@@ -151,5 +151,6 @@ def shown(cell: str) -> str:
 
 
 def _in_one_line(text: str) -> str:
-    line = " ".join(text.split())
+    # Of what comes from a file nothing must reach a terminal but what can be seen.
+    line = "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split()))
     return line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]}..."

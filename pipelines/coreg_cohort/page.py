@@ -231,9 +231,9 @@ def _triage_part(cohort: Cohort, shown: Sequence[Suspect]) -> Part:
     caption = (
         "Riskiest first: results that cannot be read, then by verdict; of these first those with an error of "
         "1 mm or more, then by the margin: how much more the next best placement would cost. On the left the "
-        "vessel from its ostium (dot), in it the catheter, orange where it is not to be trusted; on the right "
-        "the distance of the two lumens along the pullback, and as bars the errors at landmarks along the "
-        "vessel, both up to 1 mm."
+        "vessel from its ostium (dot), in it the catheter, orange where it is not to be trusted; on the "
+        "right the distance of the two lumens along the pullback, and as bars the errors at landmarks along "
+        "the vessel, both up to 1 mm."
     )
     if not _open(cohort) and shown:
         caption = f"No result asks for a look; those that come nearest to it. {caption}"

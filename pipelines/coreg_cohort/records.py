@@ -124,7 +124,7 @@ def read_record(path: Path) -> Record | None:
             fingerprints={name: str(each) for name, each in fields.mapping("fingerprints").items()},
             status=fields.one_of("status", ("done", "failed")),
             reason=fields.text("reason"),
-            facts=fields.mapping("facts"),
+            facts=_facts(fields),
             seconds=fields.number("seconds"),
             peak_memory_gb=fields.number("peak_memory_gb"),
             version=fields.text("version"),
@@ -132,6 +132,17 @@ def read_record(path: Path) -> Record | None:
         )
     except InputError:
         return None
+
+
+def _facts(fields: Fields) -> Mapping[str, Any]:
+    """Read the facts of a case; what tables say of its verdict must be text."""
+    facts = fields.mapping("facts")
+    inside = fields.inner("facts")
+    if facts.get("verdict") is not None:
+        inside.text("verdict")
+    if "reasons" in facts:
+        inside.texts("reasons")
+    return facts
 
 
 def write_cohort_csv(path: Path, cases: Iterable[Row], records: Mapping[str, Record]) -> None:
