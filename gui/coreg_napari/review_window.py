@@ -29,6 +29,7 @@ from coreg_napari.jobs import Job, Progress
 from coreg_napari.keys_box import show_keys
 from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.links import Links
+from coreg_napari.napari_keys import release, silence
 from coreg_napari.places import start_folder
 from coreg_napari.session import GUIDED_STEP, LockedError, Session
 from coreg_napari.sign_off_panel import SignOffPanel
@@ -192,9 +193,11 @@ class ReviewWindow:
         self.sections.pick_done.connect(self.landmarks.end_pick)
         self.sections.refused.connect(self.header.tell)
         self.along.refused.connect(self.header.tell)
+        # Napari asks the active layer first: a picture has its own use for C.
+        places = (self.viewer, *self.sections.layers)
+        silence(places)
         for each in self.shortcuts():
-            # Napari asks the active layer first: a picture has its own use for C.
-            for place in (self.viewer, *self.sections.layers):
+            for place in places:
                 place.bind_key(each.key, _on_press(each.run), overwrite=True)
 
     def shortcuts(self) -> tuple[Key, ...]:
@@ -217,6 +220,7 @@ class ReviewWindow:
             Key("M", "mirror the images", align.mirror),
             Key("Control-Z", "undo", lambda: guarded(session.undo)),
             Key("Control-Shift-Z", "redo", lambda: guarded(session.redo)),
+            Key("Control-Y", "redo", lambda: guarded(session.redo)),
             Key("J", "next landmark", lambda: self.step_landmark(1)),
             Key("K", "previous landmark", lambda: self.step_landmark(-1)),
             Key("A", "accept the selected landmark", lambda: self._set_state("accepted")),
@@ -548,6 +552,7 @@ class ReviewWindow:
         for job in list(self._jobs):
             job.abandon()
         self._point_slider(False)
+        release(self.viewer)
         for each in self.shortcuts():
             self.viewer.bind_key(each.key, None, overwrite=True)
         for view in (self.sections, self.along, self.align, self.landmarks, self.sign_off, self.header):

@@ -27,6 +27,7 @@ from coreg.centerline import Centerline
 from coreg.landmarks import Landmark
 from coreg_napari.colours import DOUBTFUL, PULLBACK_LUMEN, STATE_COLOURS
 from coreg_napari.links import Links
+from coreg_napari.napari_keys import silence
 from coreg_napari.session import Session
 from coreg_napari.space_shapes import disc, overview, rods, tube, vessel_surface
 from coreg_napari.space_texture import FramePainter
@@ -97,8 +98,7 @@ class SpaceView(QWidget):
         text = self.viewer.canvas.overlays.text
         text.visible, text.position, text.font_size = True, "top_left", 9
         self.viewer.mouse_wheel_callbacks[:] = [self._scroll_frames]
-        # Napari's key for two dimensions has no meaning here.
-        self.viewer.bind_key("Control-Y", lambda _viewer: None, overwrite=True)
+        silence([self.viewer])
         self._keep_unmirrored()
         self.viewer.scene.camera.events.orientation.connect(self._keep_unmirrored)
         self.viewer.dims.events.ndisplay.connect(self._keep_unmirrored)

@@ -1,6 +1,8 @@
 """Keys as a keyboard sends them, pressed in the middle of the window."""
 
 # ruff: noqa: E402 - without the gui extra none of the imports below would work.
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -180,8 +182,42 @@ def test_keys_shift_and_turn_the_placement_and_take_it_back(opened, press):
     assert np.degrees(session.adjustment.turn_rad) == pytest.approx(0.0)
     press(Qt.Key.Key_Z, CONTROL)
     assert np.degrees(session.adjustment.turn_rad) == pytest.approx(2.0)
-    press(Qt.Key.Key_Z, CONTROL | SHIFT)
-    assert np.degrees(session.adjustment.turn_rad) == pytest.approx(0.0)
+    for key, modifier in ((Qt.Key.Key_Z, CONTROL | SHIFT), (Qt.Key.Key_Y, CONTROL)):
+        press(key, modifier)
+        assert np.degrees(session.adjustment.turn_rad) == pytest.approx(0.0)
+        session.undo()
+
+
+def test_no_key_of_napari_breaks_the_sections(opened, press):
+    viewer, alt = opened.viewer, Qt.KeyboardModifier.AltModifier
+    layers, at = list(viewer.layers), opened.sections.ccta.data.copy()
+    opened.session.adjust(replace(opened.session.adjustment, shift_mm=1.0))
+    opened.session.undo()
+    keys = Qt.Key
+    for key, modifier in (
+        (keys.Key_Y, CONTROL),
+        (keys.Key_E, CONTROL),
+        (keys.Key_T, CONTROL),
+        (keys.Key_T, CONTROL | alt),
+        (keys.Key_G, CONTROL),
+        (keys.Key_Delete, CONTROL),
+        (keys.Key_Backspace, CONTROL),
+        (keys.Key_Up, CONTROL),
+        (keys.Key_Down, SHIFT | alt),
+        (keys.Key_V, NONE),
+        (keys.Key_V, SHIFT),
+        (keys.Key_2, NONE),
+    ):
+        press(key, modifier)
+        assert viewer.dims.ndisplay == 2, key
+        assert viewer.dims.order == (0, 1, 2), key
+        assert not viewer.canvas.grid.enabled, key
+        assert list(viewer.layers) == layers, key
+        assert all(each.visible for each in layers), key
+        assert viewer.layers.selection.active is opened.sections.pullback, key
+        assert opened.sections.pullback.mode == "pan_zoom", key
+    opened.session.undo()
+    np.testing.assert_array_equal(opened.sections.ccta.data, at)
 
 
 def test_keys_go_through_the_landmarks_and_decide_on_them(opened, press):
