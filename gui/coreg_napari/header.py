@@ -22,6 +22,8 @@ from coreg_napari.session import Session
 
 VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
 MESSAGE_MS = 12_000
+# A case's name may be of any length.
+CASE_PX = 320
 
 
 class Header(QWidget):
@@ -47,7 +49,6 @@ class Header(QWidget):
         top = QHBoxLayout()
         self.case = QLabel()
         self.case.setTextFormat(Qt.TextFormat.RichText)
-        let_shrink(self.case)
         self.verdict = ElidedLabel()
         self.blinded = QCheckBox("Blinded")
         self.blinded.setToolTip("Show each modality without what the other one says of it (key B)")
@@ -114,6 +115,8 @@ class Header(QWidget):
         known = escape(", ".join(each for each in facts if each))
         self.case.setText(f"<b>{escape(case.id)}</b>  {known}")
         self.case.setToolTip(f"<qt>{escape(case.id)}  {known}</qt>")
+        # What was done by hand gives way before it does.
+        self.case.setMinimumWidth(min(self.case.sizeHint().width(), CASE_PX))
         signed = session.review.sign_off
         registration = session.registration
         if signed is not None:

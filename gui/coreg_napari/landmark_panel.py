@@ -96,6 +96,7 @@ class LandmarkPanel(QWidget):
         self.view.verticalHeader().setDefaultSectionSize(20)
         header = self.view.horizontalHeader()
         header.setMinimumSectionSize(24)
+        header.setStretchLastSection(True)
         for i, column in enumerate(COLUMNS):
             header.resizeSection(i, column.width)
         self.view.selectionModel().currentRowChanged.connect(self._on_row)
@@ -249,8 +250,8 @@ class LandmarkPanel(QWidget):
         self.guarded(self.session.add_landmark)
         if len(self.session.landmarks) > before:
             self.tell(
-                f"{self.selected} is new. Set it in the pullback (key P) and in the CCTA (key C); once both are "
-                "set it is accepted."
+                f"{self.selected} is new. Set it in the pullback (key P) and in the CCTA (key C); once both "
+                "are set it is accepted."
             )
 
     @property

@@ -33,7 +33,7 @@ class Column:
 
 COLUMNS = (
     Column("id", "Name of the landmark", 28),
-    Column("kind", "What it is", 70),
+    Column("kind", "What it is", 62),
     Column("state", "What a reader thinks of it", 62),
     Column("frame", "Frame in acquisition order, as in all files", 40, 1),
     Column("angle\n°", "Angle in the stored image, from +column towards +row", 34, 0),
@@ -43,7 +43,7 @@ COLUMNS = (
     Column("error\n°", "Direction from the catheter: found minus annotated", 32, 0),
     Column("left out\nmm", "Error along the pullback on a path that was found without it", 46, 2),
     Column("SD\nmm", "How sure the registration is of the place of its frame", 32, 2),
-    Column("origin", "Given by the case, found by the program, or set by hand", 44),
+    Column("origin", "Given by the case, found by the program, or set by hand", 52),
 )
 STATE_COLUMN, RESIDUALS = 2, (5, 6)
 Value = str | float
@@ -171,8 +171,13 @@ class LandmarkTable(QAbstractTableModel):
             font.setItalic(True)
             return font
         if role == Qt.ItemDataRole.ToolTipRole:
-            return GUIDED if residual else COLUMNS[column].meaning
+            return tooltip_of(value, GUIDED if residual else COLUMNS[column].meaning)
         return None
+
+
+def tooltip_of(value: Value, meaning: str) -> str:
+    """Write a cell's tooltip; a word is in it, as it may be cut off in the cell."""
+    return f"{value}: {meaning}" if isinstance(value, str) and value else meaning
 
 
 def text_of(value: Value, digits: int | None) -> str:

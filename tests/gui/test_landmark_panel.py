@@ -310,6 +310,17 @@ def test_behind_another_tab_a_message_is_told_elsewhere(panel, session):
     assert said == [panel.message.text()]
 
 
+def test_every_word_of_the_table_is_whole_or_in_its_tooltip(panel, session):
+    session.add_landmark()
+    panel.resize(430, 450)
+    model, column = panel.table, NAMES.index("origin")
+    tip = model.index(model.rowCount() - 1, column).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip.startswith("manual: ")
+    place = panel.view.visualRect(panel.view.model().index(model.rowCount() - 1, column))
+    # In the table's letters, with the room that Qt keeps beside them.
+    assert panel.view.fontMetrics().horizontalAdvance("manual") + 6 <= place.width()
+
+
 def test_a_second_reader_is_laid_beside_with_limits_of_agreement(panel, session, tmp_path):
     other = tmp_path / "landmarks_reviewed.csv"
     # This reader is 1, 2 and 3 frames, and 10 degrees each time, ahead; 0.3 mm apart in the CCTA.

@@ -71,6 +71,14 @@ def test_neither_what_was_done_by_hand_nor_what_runs_widens_the_window(opened, q
     assert "mirrored" in opened.header.verdict.toolTip()
 
 
+def test_the_cases_name_is_whole_beside_what_was_done_by_hand(opened):
+    opened.session.adjust(Adjustment(-12.345, np.radians(-123.0), 1.23, mirrored=True))
+    opened.header.show_progress("a stage with a long name, of which there are many", 0.5)
+    opened.header.resize(700, opened.header.height())
+    assert opened.header.case.width() >= opened.header.case.sizeHint().width()
+    assert opened.header.verdict.shown.endswith("\u2026")
+
+
 def test_the_window_can_be_made_smaller(opened, qtbot):
     session = opened.session
     session.adjust(Adjustment(-12.345, np.radians(-123.0), 1.23, mirrored=True))
