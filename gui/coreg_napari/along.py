@@ -18,7 +18,7 @@ from coreg_napari.along_data import AlongData, Shown
 from coreg_napari.along_picture import BACKGROUND, CONTROL, TEXT, AlongPicture
 from coreg_napari.links import Links
 from coreg_napari.narrow import ElidedLabel
-from coreg_napari.session import LockedError, Session
+from coreg_napari.session import FILE_FRAME, LockedError, Session
 
 # A burst of changes, as from a slider that is dragged, is drawn once.
 WAIT_MS = 30
@@ -195,7 +195,7 @@ class AlongView(QWidget):
     def _say(self) -> None:
         """Say in words what the cursor stands at."""
         row, shown = self.session.row, self.shown
-        parts = [f"frame {self.session.frame}", f"{self.data.position_mm[row]:.1f} mm"]
+        parts = [f"frame {self.session.frame} ({FILE_FRAME})", f"{self.data.position_mm[row]:.1f} mm"]
         areas: list[tuple[str, float]] = [
             (self.session.case.pullback.modality or "pullback", shown.pullback_area_mm2[row])
         ]

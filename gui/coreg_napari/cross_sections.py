@@ -149,7 +149,7 @@ class CrossSections:
 
     def _set_up_viewer(self) -> None:
         viewer = self.viewer
-        viewer.dims.axis_labels = ("frame", "y", "x")
+        viewer.dims.axis_labels = ("frame (file)", "y", "x")
         viewer.canvas.overlays.scale_bar.visible = True
         viewer.scene.camera.mouse_zoom = False
         self.fit()

@@ -35,7 +35,12 @@ COLUMNS = (
     Column("id", "Name of the landmark", 28),
     Column("kind", "What it is", 62),
     Column("state", "What a reader thinks of it", 62),
-    Column("frame", "Frame in acquisition order, as in all files", 40, 1),
+    Column(
+        "frame\n(file)",
+        "Frame in acquisition order, from 0 as in all files; the console counts from 1",
+        40,
+        1,
+    ),
     Column("angle\n°", "Angle in the stored image, from +column towards +row", 34, 0),
     Column(
         "error\nmm", "Along the pullback: where the path meets its place in the CCTA, minus its frame", 38, 2

@@ -31,6 +31,8 @@ IntArray = npt.NDArray[np.int64]
 BY_HAND = "Placed by hand by a reader"
 GUIDED_STEP = "solve again with landmarks"
 LONGEST_NAME = 64
+# Beside a frame's number, where a reader may think of the console's, which counts from 1.
+FILE_FRAME = "file"
 # By hand; what is farther off is better searched anew.
 MOST_SHIFT_MM = 20.0
 

@@ -28,7 +28,7 @@ from coreg.landmarks import Landmark
 from coreg_napari.colours import DOUBTFUL, PULLBACK_LUMEN, STATE_COLOURS
 from coreg_napari.links import Links
 from coreg_napari.napari_keys import silence
-from coreg_napari.session import Session
+from coreg_napari.session import FILE_FRAME, Session
 from coreg_napari.space_shapes import disc, overview, rods, tube, vessel_surface
 from coreg_napari.space_texture import FramePainter
 
@@ -280,7 +280,7 @@ class SpaceView(QWidget):
         if session.path is None:
             outlined = session.case.lumen is not None
             return "Nothing is registered yet" if outlined else "The CCTA's lumen is not outlined yet"
-        text = f"frame {session.frame}"
+        text = f"frame {session.frame} ({FILE_FRAME})"
         return text if session.path.posed[session.row] else f"{text}: {session.path.reason[session.row]}"
 
     def _show_landmarks(self) -> None:

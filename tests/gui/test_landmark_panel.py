@@ -116,7 +116,7 @@ def states(session):
 def test_the_table_shows_frames_angles_errors_and_spread(panel):
     table = shown(panel)
     # Two rows distally is two frames less and a millimetre less withdrawn.
-    assert table["B2"]["frame"] == "30"
+    assert table["B2"]["frame (file)"] == "30"
     assert table["B2"]["error mm"] == "-1.00"
     assert table["B10"]["error mm"] == "0.50"
     assert table["B10"]["error °"] == "29"
@@ -124,7 +124,7 @@ def test_the_table_shows_frames_angles_errors_and_spread(panel):
     assert table["B2"]["SD mm"] == "0.20"
     assert table["B2"]["left out mm"] == DASH
     assert {each["state"] for each in table.values()} == {"proposed"}
-    assert [table["HALF"][each] for each in ("frame", "angle °", "error mm", "error °")] == [DASH] * 4
+    assert [table["HALF"][each] for each in ("frame (file)", "angle °", "error mm", "error °")] == [DASH] * 4
 
 
 def test_left_out_errors_come_when_they_are_there_and_go_with_the_next_change(panel, session):
@@ -136,7 +136,7 @@ def test_left_out_errors_come_when_they_are_there_and_go_with_the_next_change(pa
 
 
 def test_columns_of_numbers_sort_as_numbers(panel):
-    panel.view.sortByColumn(NAMES.index("frame"), Qt.SortOrder.AscendingOrder)
+    panel.view.sortByColumn(NAMES.index("frame (file)"), Qt.SortOrder.AscendingOrder)
     order = [each for each in shown(panel) if each != "HALF"]
     assert order == ["G1", "B10", "B2"]
     panel.view.sortByColumn(NAMES.index("error mm"), Qt.SortOrder.DescendingOrder)
@@ -147,7 +147,7 @@ def test_columns_of_numbers_sort_as_numbers(panel):
 def test_a_click_on_a_row_takes_all_views_to_its_frame(panel, session, qtbot):
     click(panel, qtbot, "B10")
     assert (session.selected, session.frame) == ("B10", 20)
-    panel.view.sortByColumn(NAMES.index("frame"), Qt.SortOrder.AscendingOrder)
+    panel.view.sortByColumn(NAMES.index("frame (file)"), Qt.SortOrder.AscendingOrder)
     click(panel, qtbot, "G1")
     assert (session.selected, session.frame) == ("G1", 10)
 

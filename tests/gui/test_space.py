@@ -258,7 +258,7 @@ def test_the_plane_stands_where_the_path_puts_the_image(usual, qtbot):
     world = xy_mm @ pose[:3, :3].T + pose[:3, 3]
     expected = session.path.to_world(np.full(len(xy_mm), 7.0), xy_mm[:, :2])
     np.testing.assert_allclose(world, expected, atol=1e-9)
-    assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1 - 7}"
+    assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1 - 7} (file)"
 
 
 def test_the_lumen_is_the_tube_without_the_vessel_beside_it(usual):
@@ -288,9 +288,10 @@ def test_a_hidden_view_draws_nothing_until_it_is_seen(usual, qtbot):
     view.hide()
     session.go_to_row(9)
     qtbot.wait(WAIT_MS + 120)
-    assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1}"
+    assert view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1} (file)"
     view.show()
-    qtbot.waitUntil(lambda: view.viewer.canvas.overlays.text.text == f"frame {COUNT - 1 - 9}", timeout=2000)
+    shown = view.viewer.canvas.overlays.text
+    qtbot.waitUntil(lambda: shown.text.startswith(f"frame {COUNT - 1 - 9} "), timeout=2000)
 
 
 def test_a_landmark_is_carried_to_where_its_image_shows_it():
