@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import gzip
 import shutil
 import subprocess
@@ -278,3 +279,40 @@ def test_a_case_that_is_gone_by_the_end_is_named_and_the_others_are_searched(stu
     searched = leaks_of(plan, lambda _what, _share: None)
     assert searched.unsearched == ("A",)
     assert searched.leaks == ()
+
+
+def test_a_case_that_became_another_one_is_refused(study, tmp_path):
+    with pytest.raises(InputError, match=r"id: found 'A', expected B"):
+        run_case(study.parent / "A" / "case.toml", tmp_path / "out", "B", CohortSettings(), ("register",))
+
+
+def test_identities_of_unreadable_cases_and_those_found_before_are_searched_for(
+    study, tmp_path, ct_files, chest
+):
+    files = ct_files.series(tmp_path / "X" / "ct", chest[:3, :16, :16])
+    dataset = pydicom.dcmread(files[0])
+    dataset.PatientName = "Zwickelbauer^Hansjoerg"
+    dataset.save_as(files[0])
+    clicks = "ostium = [0, 0, 0]\ndistal = [0, 0, 9]"
+    text = f'id = "X"\n[ccta]\nimage = "ct"\n{clicks}\n[pullback]\nlumen = "none.csv"\n'
+    (tmp_path / "X" / "case.toml").write_text(text)
+    study.write_text(study.read_text() + "X,X,\n")
+    out = tmp_path / "out"
+    (out / ".coreg-cohort").mkdir(parents=True)
+    plan = planned(study, out, {}, "1")
+    (out / "report.html").write_text("of Zwickelbauer")
+    assert "none.csv" in plan.unusable["X"]
+    (leak,) = leaks_of(plan, lambda _what, _share: None).leaks
+    assert (leak.file, leak.case_id) == ("report.html", "X")
+    # Until it is gone it is looked for, whether or not anything runs.
+    later = dataclasses.replace(plan, unusable={}, fingerprints={})
+    assert later.todo == ()
+    assert len(leaks_of(later, lambda _what, _share: None).leaks) == 1
+    (out / "report.html").write_text("of nobody")
+    assert leaks_of(later, lambda _what, _share: None).leaks == ()
+
+
+def test_the_method_of_the_results_is_not_compared_with_itself(coreg, study, tmp_path):
+    done = coreg("cohort", "run", study, "--out", tmp_path / "out", "--method", "rigid", "--compare", "rigid")
+    assert done.status == 2
+    assert "--compare rigid" in done.err

@@ -83,6 +83,8 @@ def digest(path):
         ("review", True, {"register", "validate"}),
         ("no landmarks", False, {"validate"}),
         ("comment", False, set()),
+        ("compare", False, {"validate"}),
+        ("device", False, set()),
     ],
 )
 def test_a_stage_depends_on_what_it_uses_and_on_the_stages_before_it(case, later, change, guided, expected):
@@ -90,13 +92,14 @@ def test_a_stage_depends_on_what_it_uses_and_on_the_stages_before_it(case, later
     (case / "case.toml").write_text(text)
     (case / "result").mkdir()
     settings = {**SETTINGS, "use_landmarks": guided}
-    before, version = each_of(case, later(), settings), "1.0"
+    before, version = each_of(case, later(), dict(settings)), "1.0"
     if change == "image":
         (case / "ccta" / "1").write_text("another")
     elif change == "version":
         version = "1.1"
-    elif change == "settings":
-        settings = {**settings, "seed": 1}
+    elif change in {"settings", "compare", "device"}:
+        changed = {"settings": {"seed": 1}, "compare": {"compare": ["rigid"]}, "device": {"device": "cuda"}}
+        settings |= changed[change]
     elif change == "landmarks":
         (case / "landmarks.csv").write_text("another")
     elif change == "review":

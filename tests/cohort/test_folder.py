@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -149,3 +150,17 @@ def test_a_review_survives_a_kill_while_its_result_is_replaced(tmp_path):
     opened(tmp_path)
     assert (result / "review.json").read_text() == "hours of work"
     assert [path.name for path in (tmp_path / "cases").iterdir()] == ["P1"]
+
+
+def test_the_lock_holds_on_a_full_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "ftruncate", full)
+    out = tmp_path / "out"
+    with (
+        cohort_folder(out, {"P1"}),
+        pytest.raises(InputError, match="another run"),
+        cohort_folder(out, {"P1"}),
+    ):
+        pass

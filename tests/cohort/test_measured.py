@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from coreg.errors import InputError
+from coreg.io.landmark_files import write_landmarks
 from coreg.io.review_files import save_review
 from coreg.landmarks import Landmark
 from coreg.review import Review, ReviewedLandmark, SignOff
@@ -190,3 +191,34 @@ def test_more_columns_in_the_table_do_no_harm(made_cohort):
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(InputError, match="found no results"):
         read_cohort(tmp_path)
+
+
+def test_only_the_cases_of_the_table_count_and_others_are_named(made_cohort):
+    case = made_cohort.case
+    folder = made_cohort(case("A1"), case("B1"), case("C1"))
+    rows = (folder / "cohort.csv").read_text().splitlines()
+    (folder / "cohort.csv").write_text("\n".join(row for row in rows if not row.startswith("B1")) + "\n")
+    cohort = read_cohort(folder)
+    assert [each.case_id for each in cohort.cases] == ["A1", "C1"]
+    assert {each.case_id for each in cohort.work} == {"A1", "C1"}
+    assert any("B1" in note for note in cohort.notes)
+
+
+def test_landmarks_reviewed_since_they_were_measured_are_told(made_cohort):
+    case = made_cohort.case("A1", errors={"nonrigid": {"B1": (2.0, 0.0)}}, expected={"B1": 20.0})
+    folder = made_cohort(case)
+    save_review(folder / "cases" / "A1", Review("A1", (reviewed("B1", 10.8),)), None)
+    # The same landmark at the same frame: nothing to tell.
+    assert read_cohort(folder).cases[0].problems == ()
+    save_review(folder / "cases" / "A1", Review("A1", (reviewed("B1", 10.8, "rejected"),)), None)
+    (problem,) = read_cohort(folder).cases[0].problems
+    assert "reviewed since it was measured" in problem
+
+
+def test_a_reader_who_decided_on_no_landmark_is_measured_at_those_of_the_case(made_cohort):
+    case = made_cohort.case("A1", errors={"nonrigid": {"B1": (2.0, 0.0)}})
+    folder = made_cohort(case)
+    write_landmarks(folder / "cases" / "A1" / "landmarks.csv", [reviewed("B1", 10.8).landmark])
+    landmarks = (reviewed("B1", 10.8, "proposed"),)
+    save_review(folder / "cases" / "A1", Review("A1", landmarks), case.registration(shift_mm=0.5))
+    np.testing.assert_allclose(np.abs(read_cohort(folder).cases[0].errors_by(REVIEWED).error_mm), [0.3])

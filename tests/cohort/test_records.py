@@ -134,3 +134,11 @@ def test_ten_thousand_cases_are_soon_written(tmp_path):
     records = {f"P{i}": dataclasses.replace(DONE, case_id=f"P{i}") for i in range(10_000)}
     write_cohort_csv(tmp_path / "a.csv", map(case, records), records)
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 10_001
+
+
+@pytest.mark.parametrize(
+    "facts", [{"verdict": ["good"]}, {"reasons": 5}, {"reasons": "weak"}, {"reasons": [1]}]
+)
+def test_a_record_whose_facts_are_no_text_counts_as_none(tmp_path, facts):
+    write_record(tmp_path, dataclasses.replace(DONE, facts=facts))
+    assert read_records(tmp_path) == {}

@@ -319,3 +319,60 @@ def test_killed_at_any_moment_and_run_again_the_result_is_that_of_one_run(tmp_pa
     assert len(records) == 8
     assert content(out) == content(whole)
     assert not [path for path in (out / "cases").iterdir() if path.name.startswith(".")]
+
+
+def test_a_case_that_cannot_be_read_is_still_its_patients(study, tmp_path):
+    header, *rows = study.read_text().splitlines()
+    study.write_text("\n".join([f"{header},vessel", *(f"{each},LAD" for each in rows)]) + "\n")
+    (study.parent / "C3" / "lumen.stl").unlink()
+    plan = planned(study, tmp_path / "out", {}, "1")
+    lost = next(each for each in plan.cases if each.case_id == "C3")
+    assert "lumen.stl" in plan.unusable["C3"]
+    assert (lost.patient, lost.vessel) == ("P1", "LAD")
+
+
+@pytest.mark.parametrize(
+    ("settings", "version", "why"),
+    [
+        ({"method": "rigid", "seed": 0}, "1", "another method before"),
+        ({"method": "dtw", "seed": 1}, "1", "another seed before"),
+        ({"method": "dtw", "seed": 0}, "2", "version 1 of coreg before"),
+    ],
+)
+def test_it_is_said_why_a_case_has_to_run(study, tmp_path, fake_cohort, settings, version, why):
+    out = tmp_path / "out"
+    assert planned(study, out, {}, "1").why("C0") == "new"
+    fake_cohort.run(study, out, seconds=0.0, settings={"method": "dtw", "seed": 0})
+    assert planned(study, out, settings, version).why("C0") == why
+
+
+def test_what_lies_where_no_input_of_the_case_is_named_by_its_key(tmp_path, fake_cohort):
+    study, out = make_study(tmp_path / "study", 2), tmp_path / "out"
+    outside = tmp_path / "Mustermann_Otto" / "c.csv"
+    case = study.parent / "C1" / "case.toml"
+    case.write_text(case.read_text().replace('"c.csv"', f'"{outside}"'))
+    study.write_text(study.read_text() + "C9,Mustermann_Hugo\n")
+    _, records = fake_cohort.run(study, out, seconds=0.0)
+    assert records["C1"].reason.startswith("case.toml: pullback.lumen: found nothing at pullback.lumen")
+    assert records["C9"].status == "failed"
+    for path in out.rglob("*"):
+        assert path.is_dir() or b"Mustermann" not in path.read_bytes(), path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such refusal")
+def test_a_case_whose_place_is_taken_fails_alone_and_keeps_its_log(study, tmp_path, fake_cohort):
+    out = tmp_path / "out"
+    (out / "cases").mkdir(parents=True)
+    (out / ".coreg-cohort").mkdir()
+    (out / ".coreg-cohort" / "cohort.json").write_text('{"schema_version": 1}')
+    (out / "cases" / "C2").write_text("no folder")
+    _, records = fake_cohort.run(study, out, seconds=0.0)
+    assert [name for name, each in records.items() if each.status == "failed"] == ["C2"]
+    assert "found a file" in records["C2"].reason
+    assert (out / "cases" / "C2").read_text() == "no folder"
+    assert (out / ".coreg-cohort" / "logs" / "C2.txt").exists()
+
+
+def test_where_nothing_is_to_be_segmented_that_stage_has_nothing_to_do_again(finished):
+    study, out = finished
+    assert planned(study, out, {}, "1", asked=("segment",), again=True).todo == ()

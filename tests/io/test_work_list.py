@@ -178,3 +178,10 @@ def test_a_thousand_results_are_listed_within_ten_seconds(tmp_path):
     seconds = time.process_time() - start
     assert len(items) == 1000
     assert seconds < 10.0
+
+
+def test_a_case_that_failed_in_the_last_run_is_not_offered_by_an_earlier_result(tmp_path):
+    result(tmp_path / "cases" / "a")
+    result(tmp_path / "cases" / "b")
+    (tmp_path / "cohort.csv").write_text("case_id,status,reason,new\na,failed,no lumen,1\nb,done,,2\n")
+    assert [(each.case_id, each.failed) for each in work_list(tmp_path)] == [("a", "no lumen"), ("b", "")]
