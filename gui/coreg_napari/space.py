@@ -45,6 +45,8 @@ LIGHT_LUMEN = "#F2915A"
 # A rapid-exchange imaging catheter is about 0.9 mm thick.
 CATHETER_MM, ROD_MM = 0.35, 0.08
 POINT_MM, SELECTED_MM = 1.5, 2.8
+# A letter is about 1.3 of these wide.
+EN_SPACE, EN_PER_LETTER = "\u2002", 1.3
 RESET_TIP = (
     "<qt>Look at the whole vessel again, with the head up: from the side that shows most of it, and of its "
     "two sides the one nearer to the patient's front. The axes point to the patient's left (L), back (P) and "
@@ -290,14 +292,7 @@ class SpaceView(QWidget):
             if each.landmark.world_mm is not None
         }
         self._set_points(self.ccta_layer, placed)
-        names = [f"\u2003\u2002{each}" for each in placed]
-        self.ccta_layer.text = {
-            "string": names,
-            "color": "white",
-            "size": 9,
-            "anchor": "lower_left",
-            "blending": "translucent_no_depth",
-        }
+        self.ccta_layer.text = _labels(list(placed))
 
     def _show_carried(self) -> None:
         """Show where the pullback's halves are carried to, and join the halves of a pair."""
@@ -305,6 +300,8 @@ class SpaceView(QWidget):
         carried = {} if path is None else carried_mm(path, [each.landmark for each in self.session.landmarks])
         self._set_points(self.carried_layer, carried)
         seen = {each.landmark.id: each.landmark.world_mm for each in self.session.landmarks}
+        # One name for a pair; a landmark that has no place in the CCTA yet has its name here.
+        self.carried_layer.text = _labels(["" if seen[name] is not None else name for name in carried])
         pairs = [(seen[name], world_mm) for name, world_mm in carried.items() if seen[name] is not None]
         if pairs:
             start, end = (np.array(each) for each in zip(*pairs, strict=True))
@@ -404,6 +401,22 @@ def carried_mm(path: VirtualCatheterPath, landmarks: Sequence[Landmark]) -> dict
     radius_mm = np.array([each.radius_mm or 0.0 for each in halves])
     world_mm = path.to_world(rows, radius_mm[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
     return {each.id: place for each, place in zip(halves, world_mm, strict=True) if np.isfinite(place).all()}
+
+
+def _labels(names: list[str]) -> dict[str, Any]:
+    """Write names right of their points."""
+    return {
+        "string": [_beside(each) for each in names],
+        "color": "white",
+        "size": 9,
+        "anchor": "lower_left",
+        "blending": "translucent_no_depth",
+    }
+
+
+def _beside(name: str) -> str:
+    """Begin with as much room as a name takes, and its mark: napari writes it about the point's middle."""
+    return EN_SPACE * (round(EN_PER_LETTER * len(name)) + 3) + name if name else ""
 
 
 def _set(layer: Surface, points_mm: FloatArray, faces: IntArray, values: FloatArray | None = None) -> None:

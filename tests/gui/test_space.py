@@ -317,6 +317,35 @@ def test_landmarks_show_their_state_and_the_selected_one_is_larger(usual, qtbot)
     np.testing.assert_allclose(view.ccta_layer.data[1], LANDMARKS[1].world_mm)
 
 
+def test_names_are_beside_their_marks_and_do_not_cover_them(shown, qtbot):
+    view = shown(Session(opened(), reviewer="R1"))
+    view.session.select("B1")
+    qtbot.wait(WAIT_MS)
+    alone(view)
+    nothing = picture(view, qtbot)
+    alone(view, view.ccta_layer)
+    named = picture(view, qtbot)
+    view.ccta_layer.text.visible = False
+    marked = picture(view, qtbot)
+    name, mark = (named != marked).any(axis=-1), (marked != nothing).any(axis=-1)
+    assert mark.sum() > 50
+    assert name.sum() > 50
+    assert not (name & mark).any()
+
+
+def test_a_landmark_without_a_place_in_the_ccta_has_its_name_at_the_pullbacks_half(usual, qtbot):
+    view = usual
+    name = view.session.add_landmark()
+    view.session.set_pullback_half(name, row=12, xy_mm=np.array([1.0, 0.0]))
+    qtbot.wait(WAIT_MS + 50)
+    carried = [each.strip() for each in view.carried_layer.text.values]
+    assert carried == ["", "", name]
+    view.session.set_ccta_half(name, np.array([1.0, 0.0, 1.0]))
+    qtbot.wait(WAIT_MS + 50)
+    assert not any(each.strip() for each in np.atleast_1d(view.carried_layer.text.values))
+    assert name in [each.strip() for each in view.ccta_layer.text.values]
+
+
 def test_the_path_and_what_it_carries_move_with_the_hand(usual, qtbot):
     view, session = usual, usual.session
     before = np.asarray(view.path_layer.vertices).mean(axis=0)
