@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -22,6 +23,8 @@ from coreg_napari.session import Session
 
 VERDICT_COLOURS = {"good": "#2f9e63", "review": "#b7791f", "failed": "#c0392b"}
 MESSAGE_MS = 12_000
+# What is longer is read in the tooltip.
+MESSAGE_LINES = 6
 # A case's name may be of any length.
 CASE_PX = 320
 
@@ -35,15 +38,18 @@ class Header(QWidget):
         What runs should be stopped.
     keys_requested
         The keys should be listed.
+    needs_height : int
+        How high it is from now on, in pixels.
     """
 
     cancel_requested = Signal()
     keys_requested = Signal()
+    needs_height = Signal(int)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        rows = QVBoxLayout(self)
+        self._rows = rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 2)
         rows.setSpacing(2)
         top = QHBoxLayout()
@@ -78,11 +84,12 @@ class Header(QWidget):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         let_shrink(self.text)
+        self.text.setMaximumHeight(MESSAGE_LINES * self.text.fontMetrics().lineSpacing() + 6)
         self.text.setStyleSheet("background: #5a3d1a; color: #ffe8c8; padding: 3px;")
         rows.addWidget(self.text)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.text.hide)
+        self._timer.timeout.connect(lambda: self.tell(""))
         self.text.hide()
         self.show_progress(None, 0.0)
         self._links = Links(
@@ -99,7 +106,25 @@ class Header(QWidget):
         # Where a word is too long for the window, the rest of it is read there.
         self.text.setToolTip(text)
         self.text.setVisible(bool(text))
+        self._fit()
         self._timer.start(MESSAGE_MS)
+
+    def _fit(self) -> None:
+        """Take the height that is needed, and give the rest back to the sections."""
+        rows = self._rows
+        rows.invalidate()
+        height = rows.totalSizeHint().height()
+        # Only a message has lines that depend on the width.
+        if rows.hasHeightForWidth():
+            height = rows.totalHeightForWidth(self.width())
+        self.setFixedHeight(height)
+        self.needs_height.emit(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Let a message have as many lines as it needs in another width."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
 
     def show_progress(self, stage: str | None, share: float) -> None:
         """Show what runs; None for nothing."""

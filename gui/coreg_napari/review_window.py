@@ -125,6 +125,8 @@ class ReviewWindow:
             self._dock(self._space_place, "in space", "right"),
             self._dock(self.tabs, "review", "right"),
         ]
+        # A dock alone would stay as high as it once was.
+        self.header.needs_height.connect(self._docks[0].setFixedHeight)
         leave_keys(self.header, self.along, self.tabs)
         # Once the window has given all of them a place.
         QTimer.singleShot(0, self._arrange)
@@ -274,12 +276,21 @@ class ReviewWindow:
             self.header.tell(str(error))
 
     def _in_foreground(
-        self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None]
+        self, title: str, work: Callable[[Progress], Any], done: Callable[[Any], None], *, asked: bool = True
     ) -> None:
+        """Do what the user waits for; where they asked for it, what was said before is replaced."""
         if self._foreground is not None:
             self.header.tell(f"{self._foreground.title} is still running; wait for it or cancel it.")
             return
-        job = self._start(title, work, done)
+        if asked:
+            self.header.tell("")
+
+        def tell_done(result: Any) -> None:
+            done(result)
+            if asked:
+                self.header.tell(f"{title}: done.")
+
+        job = self._start(title, work, tell_done)
         self._foreground = job
         job.progressed.connect(lambda stage, share: self._show(job, stage, share))
         job.cancelled.connect(lambda: self.header.tell(f"{title}: cancelled; nothing was changed."))
@@ -317,7 +328,7 @@ class ReviewWindow:
         case, before = self.session.case, self.session.registration
         work = partial(solved_case, case, before, "nonrigid", None)
         if before is None and not self.session.locked:
-            self._in_foreground("register, non-rigid", work, self._on_first)
+            self._in_foreground("register, non-rigid", work, self._on_first, asked=False)
             return
         # The state to solve again from is not kept in files.
         self._start("getting ready", work, self._on_state).start()
@@ -426,7 +437,8 @@ class ReviewWindow:
 
     def _on_change(self) -> None:
         # Not started anew: one change soon after the other would put it off for ever.
-        if self.session.unsaved and not self._autosave_timer.isActive():
+        wanted = self.session.unsaved or self.unsaved_work.kept
+        if wanted and not self._autosave_timer.isActive():
             self._autosave_timer.start()
 
     def autosave(self) -> None:
@@ -521,6 +533,7 @@ class ReviewWindow:
     def may_close(self) -> bool:
         """Ask what becomes of unsaved changes; whether the case may be closed."""
         if not self.session.unsaved:
+            self.autosave()
             return True
         answer = self.ask(f"{self.session.case.id} has unsaved changes.", ("Save", "Discard", "Cancel"))
         if answer == "Save":

@@ -464,3 +464,44 @@ def test_nothing_to_say_takes_no_room(opened):
     assert not opened.header.text.isHidden()
     opened.header.tell("")
     assert opened.header.text.isHidden()
+
+
+def test_a_message_has_the_room_it_needs_and_gives_it_back(opened, qtbot):
+    header, canvas = opened.header, opened.viewer.window._qt_viewer.canvas.native
+    opened.main_window.resize(1400, 900)
+    qtbot.wait(50)
+
+    def heights():
+        return header.height(), header.parentWidget().height(), canvas.height() + opened.along.height()
+
+    opened.header.tell("")
+    qtbot.wait(50)
+    before = heights()
+    opened.header.tell("a long message; " * 30)
+    qtbot.waitUntil(lambda: heights()[1] > before[1] and heights()[2] < before[2])
+    assert header.text.height() >= header.text.heightForWidth(header.text.width())
+    opened.header.tell("")
+    qtbot.waitUntil(lambda: heights() == before)
+
+
+def test_what_is_done_says_so_in_the_place_of_what_was_said_before(opened, qtbot):
+    opened.align.nonrigid.click()
+    opened.header.cancel.click()
+    wait_for_work(opened, qtbot)
+    assert "cancelled" in opened.header.text.text()
+    opened.align.rigid.click()
+    assert opened.header.text.isHidden()
+    wait_for_work(opened, qtbot)
+    assert opened.header.text.text() == "register, rigid: done."
+    assert not opened.header.text.isHidden()
+
+
+@pytest.mark.slow
+def test_solving_again_and_leaving_out_say_that_they_are_done(opened, qtbot):
+    wait_until_ready(opened, qtbot)
+    for each in opened.session.landmarks[:3]:
+        opened.session.set_state(each.landmark.id, "accepted")
+    for verb, title in ((opened.resolve, "solve again"), (opened.leave_one_out, "leave one out")):
+        verb()
+        wait_for_work(opened, qtbot)
+        assert opened.header.text.text() == f"{title}: done."
