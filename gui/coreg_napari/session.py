@@ -29,6 +29,8 @@ from coreg_napari.history import History
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BY_HAND = "Placed by hand by a reader"
+# How events begin that the audit trail keeps whatever was done then.
+NEVER_UNDONE = ("sign off", "reopen", "recover")
 GUIDED_STEP = "solve again with landmarks"
 LONGEST_NAME = 64
 # Beside a frame's number, where a reader may think of the console's, which counts from 1.
@@ -511,7 +513,7 @@ class Session:
         return command_line(self.opened.case_path, self.folder, self.work.how)
 
     @property
-    def _signature(self) -> tuple[object, ...]:
+    def _signature(self) -> tuple[Work, tuple[Event, ...], SignOff | None, str]:
         return self._history.present, self._review.events, self._review.sign_off, self._review.comment
 
     @property
@@ -521,8 +523,11 @@ class Session:
 
     @property
     def unsaved(self) -> bool:
-        """Whether something would be lost."""
-        return any(a is not b and a != b for a, b in zip(self._signature, self._saved, strict=True))
+        """Whether something would be lost; what was done and undone again since it was saved is nothing."""
+        work, events, *decision = self._signature
+        work_before, events_before, *decision_before = self._saved
+        kept = any(each.action.startswith(NEVER_UNDONE) for each in events[len(events_before) :])
+        return work is not work_before or decision != decision_before or kept
 
     def set_comment(self, comment: str) -> None:
         """Keep a comment that is not signed yet."""

@@ -55,7 +55,10 @@ class UnsavedWork:
     def keep(self) -> str:
         """Write what is not saved; what to tell the user, empty where all is well."""
         session = self._session
-        if not session.unsaved or session.state == self._kept:
+        if not session.unsaved:
+            # All of it was undone.
+            return self.forget() if self.kept else ""
+        if session.state == self._kept:
             return ""
         said = ""
         for place in self.places:
@@ -71,6 +74,11 @@ class UnsavedWork:
             self._kept, self._kept_in = session.state, place
             return said and f"{said}. Unsaved work is kept in {place} meanwhile."
         return f"Unsaved work cannot be kept: {said}"
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a file of this session's work."""
+        return self._kept_in is not None
 
     @property
     def whereabouts(self) -> str:

@@ -28,6 +28,17 @@ def reopened(desk, result, qtbot):
     return desk.window
 
 
+def test_unsaved_work_that_was_undone_is_not_offered_again(reopened):
+    session = reopened.session
+    session.adjust(Adjustment(1.0))
+    reopened.autosave()
+    assert reopened.autosave_file.exists()
+    session.undo()
+    assert "*" not in reopened.header.verdict.text()
+    assert reopened.may_close()
+    assert not reopened.autosave_file.exists()
+
+
 def test_opened_again_a_placement_by_hand_says_so_and_can_be_taken_back(reopened, qtbot):
     header, reset = reopened.header, reopened.align.reset
     assert "by hand: turned by +50 degrees" in header.verdict.text()

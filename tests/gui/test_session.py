@@ -60,6 +60,33 @@ def test_undo_gives_back_the_very_path_and_is_kept_in_the_audit_trail(session):
     assert session.review.events[0].detail == "shifted by +1.00 mm"
 
 
+def test_what_was_undone_again_is_nothing_to_be_saved_but_a_decision_is(session):
+    session.adjust(Adjustment(1.0))
+    session.set_state(session.landmarks[0].landmark.id, "accepted")
+    session.undo()
+    assert session.unsaved
+    session.undo()
+    assert not session.unsaved
+    session.redo()
+    assert session.unsaved
+    session.save()
+    session.undo()
+    assert session.unsaved
+    session.redo()
+    assert not session.unsaved
+    session.sign_off("approved")
+    session.reopen()
+    # The audit trail keeps both.
+    assert session.unsaved
+
+
+def test_a_comment_that_was_taken_back_is_nothing_to_be_saved(session):
+    session.set_comment("hm")
+    assert session.unsaved
+    session.set_comment("")
+    assert not session.unsaved
+
+
 def test_dragging_leaves_no_steps_behind_until_the_slider_is_let_go(session):
     for shift in (0.1, 0.2, 0.3):
         session.preview(Adjustment(shift))
