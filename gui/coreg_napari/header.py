@@ -89,7 +89,7 @@ class Header(QWidget):
         rows.addWidget(self.text)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(lambda: self.tell(""))
+        self._timer.timeout.connect(self._end_message)
         self.text.hide()
         self.show_progress(None, 0.0)
         self._links = Links(
@@ -108,6 +108,10 @@ class Header(QWidget):
         self.text.setVisible(bool(text))
         self._fit()
         self._timer.start(MESSAGE_MS)
+
+    def _end_message(self) -> None:
+        self.text.hide()
+        self._fit()
 
     def _fit(self) -> None:
         """Take the height that is needed, and give the rest back to the sections."""

@@ -92,6 +92,7 @@ class SignOffPanel(QWidget):
         self.comment.setPlaceholderText("Comment")
         self.comment.setMaximumHeight(56)
         self.comment.setTabChangesFocus(True)
+        self.comment.setStyleSheet("QPlainTextEdit { border: 1px solid #6a727c; }")
         self.comment.textChanged.connect(self._set_comment)
         rows.addWidget(self.comment)
         line = QHBoxLayout()

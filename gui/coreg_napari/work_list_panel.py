@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from coreg.io.reviewable import WorkItem
+from coreg_napari.coloured_cells import ColouredCells
 from coreg_napari.header import VERDICT_COLOURS
 
 COLUMNS = ("case", "verdict", "signed", "why")
@@ -49,6 +50,7 @@ class WorkListPanel(QWidget):
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().setVisible(False)
         self.table.setWordWrap(False)
+        self.table.setItemDelegate(ColouredCells(self.table))
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(300)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

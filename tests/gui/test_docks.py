@@ -9,6 +9,8 @@ pytest.importorskip("pytestqt")
 
 from qtpy.QtWidgets import QDockWidget, QPushButton
 
+from coreg_napari.header import VERDICT_COLOURS
+
 WAIT_MS = 60_000
 PANELS = {"coreg: case", "coreg: along the vessel", "coreg: in space", "coreg: review", "coreg: work list"}
 
@@ -51,3 +53,24 @@ def test_the_menu_lists_only_what_is_open(desk, docks):
     desk.window.close()
     actions = {each.text() for each in desk.viewer.window.window_menu.actions()}
     assert actions & PANELS == {"coreg: work list"}
+
+
+def colours(widget, rect):
+    """All colours that are drawn in a part of a widget."""
+    picture = widget.grab(rect).toImage()
+    places = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
+    return {picture.pixelColor(*each).name() for each in places}
+
+
+def test_the_case_that_is_open_keeps_the_colour_of_its_verdict(desk, docks):
+    table = desk.work_list.table
+    assert table.currentRow() == 0
+    assert table.item(0, 1).isSelected()
+    here = table.visualItemRect(table.item(0, 1))
+    assert VERDICT_COLOURS[table.item(0, 1).text()] in colours(table.viewport(), here)
+
+
+def test_the_comment_has_an_edge(desk, docks):
+    desk.window.tabs.setCurrentIndex(2)
+    comment = desk.window.sign_off.comment
+    assert "#6a727c" in colours(comment, comment.rect())
