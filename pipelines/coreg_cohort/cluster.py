@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from coreg.errors import InputError
@@ -55,8 +57,34 @@ def cluster(kind: str, *, workers: int, slurm: SlurmOptions | None = None) -> It
     else:
         msg = f"--cluster: found {kind!r}, expected local, slurm, or an address such as tcp://host:8786"
         raise InputError(msg)
-    with _quiet(), started as client:
+    with _quiet(), ExitStack() as stack:
+        with _interrupts_later():
+            client = stack.enter_context(started)
         yield client
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back for the seconds in which processes start: there Dask would print tracebacks.
+
+    What is started then never sees it: the process that runs the cohort decides what it means.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    seen: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+    # Where it has to start later, it lets the signal through again.
+    resource_tracker.ensure_running()
+    # Inherited by what is started; other threads of this process may get the signal all the same.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if seen:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

@@ -89,7 +89,12 @@ def _landmark_texts(case: MeasuredCase) -> list[str]:
     if missed:
         texts.append(f"Not met by any frame: {', '.join(missed)}.")
     if case.by_reader:
-        texts.append("Measured at landmarks as reviewed; its own page has those it was registered with.")
+        where = (
+            "Measured at landmarks as reviewed"
+            if len(errors)
+            else "Its reader left no landmark to measure at"
+        )
+        texts.append(f"{where}; its own page has those it was registered with.")
     return texts
 
 

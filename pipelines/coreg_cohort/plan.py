@@ -92,16 +92,16 @@ class Plan:
         if record.status == "failed":
             return "failed before"
         if record.version != self.version:
-            return f"version {record.version} of coreg before"
+            return f"made by coreg {record.version}"
         names = dict.fromkeys([*record.settings, *self.settings])
         other = [each for each in names if record.settings.get(each) != self.settings.get(each)]
         if other:
-            return f"another {', '.join(other)} before"
+            return f"made with another {', '.join('--' + each.replace('_', '-') for each in other)}"
         if self.standing[name] == STAGES:
-            return "again"
-        if len(self.standing[name]) == len(record.fingerprints) < len(STAGES):
-            return "goes on"
-        return "other landmarks before" if self.work[name].stages == ("validate",) else "other files before"
+            return "asked for again"
+        if record.stage != STAGES[-1] and record.stage in self.standing[name]:
+            return f"to go on from {record.stage}"
+        return "other landmarks" if self.work[name].stages == ("validate",) else "other files"
 
     @cached_property
     def waiting(self) -> Mapping[str, str]:

@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -218,3 +219,28 @@ def test_a_refusal_of_slurm_is_passed_on(slurm_stand_in):
     (slurm_stand_in / "bin" / "sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
     with pytest.raises(InputError, match="--cluster slurm: Slurm refuses the job: invalid partition"):
         opened("slurm")
+
+
+STARTING = """
+import time
+from coreg_cohort.cluster import cluster
+try:
+    print("starting", flush=True)
+    with cluster("local", workers=2):
+        time.sleep(60.0)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no groups of processes here")
+@pytest.mark.parametrize("after_s", [0.1, 0.6])
+def test_ctrl_c_while_workers_start_prints_no_traceback(after_s):
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", STARTING]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as running:
+        assert running.stdout.readline() == "starting\n"
+        time.sleep(after_s)
+        # As at a terminal, where it reaches all processes.
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.communicate(timeout=30.0) == ("interrupted\n", "")

@@ -334,9 +334,9 @@ def test_a_case_that_cannot_be_read_is_still_its_patients(study, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "version", "why"),
     [
-        ({"method": "rigid", "seed": 0}, "1", "another method before"),
-        ({"method": "dtw", "seed": 1}, "1", "another seed before"),
-        ({"method": "dtw", "seed": 0}, "2", "version 1 of coreg before"),
+        ({"method": "rigid", "seed": 0}, "1", "made with another --method"),
+        ({"method": "dtw", "seed": 1}, "1", "made with another --seed"),
+        ({"method": "dtw", "seed": 0}, "2", "made by coreg 1"),
     ],
 )
 def test_it_is_said_why_a_case_has_to_run(study, tmp_path, fake_cohort, settings, version, why):
@@ -376,3 +376,12 @@ def test_a_case_whose_place_is_taken_fails_alone_and_keeps_its_log(study, tmp_pa
 def test_where_nothing_is_to_be_segmented_that_stage_has_nothing_to_do_again(finished):
     study, out = finished
     assert planned(study, out, {}, "1", asked=("segment",), again=True).todo == ()
+
+
+def test_a_case_goes_on_from_the_stage_that_it_has(tmp_path, fake_cohort):
+    study, out = images_only(make_study(tmp_path / "study", 1)), tmp_path / "out"
+    fake_cohort.run(study, out, asked=("segment",))
+    assert planned(study, out, {}, "1").why("C0") == "to go on from segment"
+    fake_cohort.run(study, out)
+    (out / "cases" / "C0" / "landmarks_reviewed.csv").write_text("by a reader")
+    assert planned(study, out, {}, "1").why("C0") == "other landmarks"
