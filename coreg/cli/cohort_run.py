@@ -122,7 +122,7 @@ def _tell_plan(plan: Plan, console: Console) -> None:
     if len(plan.unusable) > MOST_SHOWN:
         console.note(f"and {len(plan.unusable) - MOST_SHOWN} more cannot be read")
     reasons = Counter(plan.why(each.case_id) for each in plan.todo)
-    why = "".join(f"; {count}: {reason}" for reason, count in reasons.most_common())
+    why = "".join(f"; {count} {reason}" for reason, count in reasons.most_common())
     console.note(f"{cases_text(len(plan.cases))}, {len(plan.todo)} to run{why}")
     for stage, count in Counter(plan.waiting.values()).items():
         console.note(f"{cases_text(count)} left alone until --stage {stage} has run")
