@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
@@ -21,9 +22,11 @@ from qtpy.QtWidgets import (
 
 from coreg.errors import InputError
 from coreg.io.landmark_files import read_landmarks
+from coreg.io.reviewable import result_case_id, result_folder_of
 from coreg.landmarks import KINDS
 from coreg.review import State
 from coreg.validation.agreement import reader_agreement
+from coreg_napari.coloured_cells import ColouredCells
 from coreg_napari.cross_sections import PickMode
 from coreg_napari.landmark_table import COLUMNS, SORT, LandmarkTable, summary
 from coreg_napari.links import Links
@@ -91,6 +94,7 @@ class LandmarkPanel(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.setStyleSheet(NARROW)
+        self.view.setItemDelegate(ColouredCells(self.view))
         self.view.setWordWrap(False)
         self.view.verticalHeader().hide()
         self.view.verticalHeader().setDefaultSectionSize(20)
@@ -139,11 +143,12 @@ class LandmarkPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(self.view, 1)
+        # What is said takes its room from the table, so that no button moves under the mouse.
+        for widget in (self.readers, self.summary, self.message):
+            layout.addWidget(widget)
         layout.addLayout(_line(self.accept, self.reject, self.propose, self.new))
         layout.addLayout(_line(self.in_pullback, self.in_ccta, self.kind))
         layout.addLayout(_line(self.resolve, self.leave_out, self.compare))
-        for widget in (self.readers, self.summary, self.message):
-            layout.addWidget(widget)
 
     def _add_keys(self) -> None:
         for key, button in (("A", self.accept), ("R", self.reject), ("U", self.propose), ("N", self.new)):
@@ -303,13 +308,25 @@ class LandmarkPanel(QWidget):
             self.readers.hide()
             self.tell(str(error))
             return
+        other = _other_case(path, self.session.case.id)
         self.readers.show_agreement(found)
         self.readers.setVisible(bool(found.differences))
         alone = [(found.only_first, "only here"), (found.only_second, "only in the other file")]
         parts = [f"{where}: {', '.join(names)}" for names, where in alone if names]
         if not found.differences:
-            parts.insert(0, "No accepted landmark has the same id in both")
+            parts.insert(0, "No accepted landmark has the same id in both: is it of another case?")
+        if other:
+            parts.insert(0, f"These are landmarks of case {other}, as the files beside them say")
         self.tell("; ".join(parts))
+
+
+def _other_case(path: Path, case_id: str) -> str:
+    """Name the other case in whose result landmarks lie; empty where it is this one, or unknown."""
+    folder = result_folder_of(path.parent)
+    with suppress(InputError):
+        owner = case_id if folder is None else result_case_id(folder)
+        return "" if owner == case_id else owner
+    return ""
 
 
 def _button(text: str, tip: str, clicked: Callable[[], object] | None) -> QPushButton:

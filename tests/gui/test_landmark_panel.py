@@ -13,6 +13,7 @@ for extra in ("psygnal", "qtpy", "napari"):
     pytest.importorskip(extra, reason="the viewer needs the gui extra: pip install coreg[gui]")
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 
 from coreg.case import Case
 from coreg.catheter_path import VirtualCatheterPath
@@ -24,6 +25,7 @@ from coreg.pullback import Pullback
 from coreg.result import Registration
 from coreg.review import ReviewedLandmark
 from coreg.validation import LandmarkError
+from coreg_napari.colours import STATE_COLOURS
 from coreg_napari.landmark_panel import LandmarkPanel
 from coreg_napari.landmark_table import COLUMNS, DASH
 from coreg_napari.session import Session
@@ -321,6 +323,33 @@ def test_every_word_of_the_table_is_whole_or_in_its_tooltip(panel, session):
     assert panel.view.fontMetrics().horizontalAdvance("manual") + 6 <= place.width()
 
 
+def test_a_selected_landmark_keeps_the_colour_of_its_state(panel, session, qtbot):
+    session.set_state("B2", "accepted")
+    click(panel, qtbot, "B2")
+    here = panel.view.visualRect(panel.view.model().index(0, NAMES.index("state")))
+    picture = panel.view.viewport().grab(here).toImage()
+    seen = [
+        picture.pixelColor(x, y).getRgb()[:3] for x in range(picture.width()) for y in range(picture.height())
+    ]
+    # Letters are smoothed: nearly the colour will do.
+    wanted = QColor(STATE_COLOURS["accepted"]).getRgb()[:3]
+    assert np.abs(np.array(seen) - wanted).sum(axis=1).min() < 60
+
+
+def test_a_message_moves_no_button(panel, session, qtbot):
+    buttons = panel.accept, panel.in_ccta, panel.resolve
+
+    def places():
+        qtbot.wait(20)
+        return [each.mapTo(panel, each.rect().center()) for each in buttons]
+
+    before = places()
+    panel.tell("a long message about what a click does from now on; " * 3)
+    assert places() == before
+    session.set_state("B2", "accepted")
+    assert places() == before
+
+
 def test_a_second_reader_is_laid_beside_with_limits_of_agreement(panel, session, tmp_path):
     other = tmp_path / "landmarks_reviewed.csv"
     # This reader is 1, 2 and 3 frames, and 10 degrees each time, ahead; 0.3 mm apart in the CCTA.
@@ -379,6 +408,17 @@ def test_behind_another_tab_errors_wait_until_they_are_seen(panel, session, qtbo
     session.blinded = True
     panel.show()
     assert shown(panel)["B2"]["error mm"] == DASH
+
+
+def test_a_reader_of_another_case_is_told_whose_landmarks_these_are(panel, session, tmp_path):
+    path = tmp_path / "landmarks_reviewed.csv"
+    write_reviewed_landmarks(path, [ReviewedLandmark(LANDMARKS[0], "accepted")])
+    session.set_state(LANDMARKS[0].id, "accepted")
+    for owner, said in ((session.case.id, False), ("P77", True)):
+        review = f'{{"schema_version": 1, "case_id": "{owner}"}}'
+        (tmp_path / "review.json").write_text(review, encoding="utf-8")
+        panel.compare_with(path)
+        assert ("landmarks of case P77" in panel.message.text()) is said
 
 
 def test_closing_leaves_no_listener_behind(qtbot, session):
