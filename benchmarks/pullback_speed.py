@@ -92,7 +92,7 @@ def _alone(folder: Path) -> str:
 def _measured(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in GB of a command."""
     # A list of our own arguments, which no shell reads.
-    told = subprocess.run(  # noqa: S603
+    told = subprocess.run(
         [sys.executable, str(HERE / "peak_memory.py"), *command], check=True, capture_output=True, text=True
     )
     seconds, peak = told.stdout.split()
