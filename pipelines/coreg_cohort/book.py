@@ -148,7 +148,10 @@ def _places_of(case: CohortCase) -> list[tuple[str, str]]:
     those of patients: these, and files elsewhere, go by their keys.
     """
     path = case.case_path
-    known = {path: path.name if path.suffix == ".toml" else "the case", path.parent: "."}
+    known = {
+        path: path.name if path.suffix == ".toml" else f"the case in row {case.row} of the manifest",
+        path.parent: ".",
+    }
     with suppress(InputError):
         case_file = read_case_file(path)
         for key, name in named_files(case_file):

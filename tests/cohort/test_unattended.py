@@ -285,7 +285,7 @@ def test_five_faults_are_five_reasons_in_the_report_and_all_others_are_done(tmp_
         "C2": "took longer than 8 s",
         "C3": "needed more than 0.4 GB of memory",
         "C4": "case.toml: found",
-        "C5": "nowhere",
+        "C5": "the case in row 7 of the manifest: found no such file",
     }
     assert reasons.keys() == expected.keys()
     page = write_cohort_report(out).read_text()
