@@ -11,7 +11,7 @@ COLOURS = (Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.BackgroundRole)
 class ColouredCells(QStyledItemDelegate):
     """Draws cells with a colour of their own as if their row was not selected; the others show that it is."""
 
-    def initStyleOption(  # noqa: N802 - Qt's name
+    def initStyleOption(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         """Say how a cell is drawn."""

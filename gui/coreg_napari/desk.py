@@ -266,7 +266,7 @@ class Desk(QObject):
 
         show_warning(text)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Ask before the window is closed with unsaved changes."""
         closing = event is not None and event.type() == QEvent.Type.Close
         if event is not None and closing and watched is self._main and not self.closed:

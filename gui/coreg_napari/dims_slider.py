@@ -30,7 +30,7 @@ class _Ends(QObject):
         slider.installEventFilter(self)
         slider.actionTriggered.connect(self._step)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Notice which button is held."""
         if isinstance(event, QMouseEvent) and watched is self.slider:
             if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):

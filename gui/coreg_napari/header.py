@@ -124,7 +124,7 @@ class Header(QWidget):
         self.setFixedHeight(height)
         self.needs_height.emit(height)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Let a message have as many lines as it needs in another width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():

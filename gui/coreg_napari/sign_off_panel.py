@@ -182,7 +182,7 @@ class SignOffPanel(QWidget):
             self.trail.addItems([_line(each) for each in review.events])
             self.trail.scrollToBottom()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Show the last event: while a list is hidden it cannot be scrolled."""
         super().showEvent(event)
         QTimer.singleShot(0, self, self.trail.scrollToBottom)

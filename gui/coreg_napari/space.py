@@ -192,7 +192,7 @@ class SpaceView(QWidget):
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while it was hidden."""
         super().showEvent(event)
         if self._stale:

@@ -359,7 +359,6 @@ def test_what_lies_where_no_input_of_the_case_is_named_by_its_key(tmp_path, fake
         assert path.is_dir() or b"Mustermann" not in path.read_bytes(), path
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such refusal")
 def test_a_case_whose_place_is_taken_fails_alone_and_keeps_its_log(study, tmp_path, fake_cohort):
     out = tmp_path / "out"
     (out / "cases").mkdir(parents=True)
