@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from coreg.pullback_vessel import PullbackVessel
     from coreg.surface import Surface
 
-CCTA_PAGE, PULLBACK_PAGE = "ccta.html", "pullback.html"
-
 
 @dataclass(frozen=True, eq=False)
 class SegmentedCcta:
@@ -105,14 +103,14 @@ def outlined(
         If an image cannot be used, or what was written before cannot.
     """
     from coreg.io.files import unusable
-    from coreg.io.outlines import read_outlines
+    from coreg.io.outlines import SEGMENTATION_PAGES, read_outlines
 
     if given.lumen is not None and given.pullback_images is None:
         return Found()
     if segmentation is None:
         _segment(folder, given, case_file, phase, progress)
     else:
-        shutil.copytree(segmentation, folder, ignore=shutil.ignore_patterns(CCTA_PAGE, PULLBACK_PAGE))
+        shutil.copytree(segmentation, folder, ignore=shutil.ignore_patterns(*SEGMENTATION_PAGES))
     seen = read_outlines(folder, given)
     ccta, pullback = None, None
     if seen.ccta is not None and seen.ccta_lumen is not None:
@@ -209,6 +207,7 @@ def segment_on_its_own(path: Path, out: Path, *, threads: int | None, progress: 
 def _write_pages(folder: Path, found: Found, given: Case, case_file: CaseFile, progress: Progress) -> None:
     """Write the pages that show what was segmented."""
     from coreg.io.case_file import ccta_input_paths, pullback_input_paths
+    from coreg.io.outlines import CCTA_PAGE, PULLBACK_PAGE
     from coreg.report import write_pullback_report, write_segmentation_report
 
     if found.pullback is not None:

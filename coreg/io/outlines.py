@@ -19,6 +19,8 @@ from coreg.surface import Surface
 
 # In a result folder.
 SEGMENTATION = "segmentation"
+# In it, where it was made on its own: pages to look at.
+SEGMENTATION_PAGES = CCTA_PAGE, PULLBACK_PAGE = "ccta.html", "pullback.html"
 
 
 @dataclass(frozen=True, eq=False)

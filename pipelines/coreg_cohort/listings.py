@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coreg.io.outlines import SEGMENTATION, SEGMENTATION_PAGES
 from coreg.report.tables import DASH, mean_absolute, number
 from coreg_cohort.comparison import MEASURES
 from coreg_cohort.measured_case import Cohort, MeasuredCase
@@ -38,12 +39,19 @@ def failures(cohort: Cohort) -> Listing:
     rows = [
         LinkedRow(
             each.case_id,
-            link(cohort.folder, each.case_id, LOG) if each.seconds > 0.0 else "",
+            _to_segmentation(cohort.folder, each)
+            or (link(cohort.folder, each.case_id, LOG) if each.seconds > 0.0 else ""),
             [*_whose(each), each.state, _seconds(each), in_one_line(each.reasons)],
         )
         for each in cases
     ]
     return Listing(("case", "patient", "vessel", "state", "seconds", "why"), rows, (0, 1, 2, 3, 5))
+
+
+def _to_segmentation(folder: Path, case: MeasuredCase) -> str:
+    """Where the page of what was segmented is, of a case that is not registered yet."""
+    pages = (link(folder, case.case_id, f"{SEGMENTATION}/{name}") for name in SEGMENTATION_PAGES)
+    return next(filter(None, pages), "") if case.state == "waiting" else ""
 
 
 def all_cases(cohort: Cohort) -> Listing:

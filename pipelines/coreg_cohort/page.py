@@ -119,7 +119,7 @@ def cohort_html(cohort: Cohort, drawn: dict[str, str]) -> str:
     found, shown = spreads(cohort), suspects(cohort)
     listings = {"failures": failures(cohort), "cases": all_cases(cohort)}
     parts = [
-        _triage_part(cohort, shown),
+        *([_triage_part(cohort, shown)] if shown else []),
         *_comparison_parts(cohort, found),
         *_figure_parts(cohort, drawn),
         *([_failure_part(cohort)] if listings["failures"].rows else []),
@@ -283,6 +283,8 @@ def _figure_parts(cohort: Cohort, drawn: dict[str, str]) -> list[Part]:
 
 def _failure_part(cohort: Cohort) -> Part:
     caption = "Cases without a result that counts. The name leads to the log, where there is one."
+    if cohort.of_state("waiting"):
+        caption += " Where it is only segmented, to the page of that; another one may lie beside it."
     title = "Failures" if cohort.of_state("failed", "broken") else "Not registered yet"
     return Part("failures", title, caption)
 

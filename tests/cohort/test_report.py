@@ -1,6 +1,7 @@
 """The page of a cohort: whole, safe to open anywhere, and the same each time."""
 
 import base64
+import csv
 import re
 import shutil
 import time
@@ -227,3 +228,19 @@ def test_a_thousand_cases_are_reported_in_a_minute(made_cohort):
     start = time.monotonic()
     write_cohort_report(folder)
     assert time.monotonic() - start < 60.0
+
+
+def test_what_is_only_segmented_leads_to_its_page(made_cohort):
+    folder = made_cohort(made_cohort.case("A1"))
+    with (folder / "cohort.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    with (folder / "cohort.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*row, "stage"])
+        writer.writeheader()
+        writer.writerow({**row, "stage": "segment"})
+    (folder / "cases" / "A1" / "segmentation").mkdir()
+    (folder / "cases" / "A1" / "segmentation" / "ccta.html").write_text("a page")
+    text = write_cohort_report(folder).read_text()
+    assert 'href="cases/A1/segmentation/ccta.html"' in text
+    assert "Not registered yet" in text
+    assert "What to look at" not in text
